@@ -1,0 +1,365 @@
+//! Why a task failed, and marks that a step puts on its errors: [`permanent`], [`retry_after`].
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// Why a task failed: the step, the number of attempts, the kind, and the step's own error.
+///
+/// It displays as one line, whatever its source holds:
+/// `fetch_data: timed out after 10s (3 attempts)`. [`Error::source`] gives the step's own error,
+/// for a look at its type. The line already contains the messages of the sources.
+pub struct TaskError(Box<Inner>);
+
+struct Inner {
+    step: &'static str,
+    attempts: u32,
+    failure: StepFailure,
+}
+
+/// What kind of end a failed task came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskErrorKind {
+    /// The step returned an error, and no attempt was left or the error is [`permanent`].
+    Failed,
+    /// The step's last attempt took longer than its `timeout`.
+    TimedOut,
+    /// The step panicked. A panic is not retried.
+    Panicked,
+    /// The run was shut down before the task was through.
+    Cancelled,
+}
+
+impl TaskError {
+    pub(crate) fn new(step: &'static str, attempts: u32, failure: StepFailure) -> Self {
+        Self(Box::new(Inner {
+            step,
+            attempts,
+            failure,
+        }))
+    }
+
+    /// The name of the step that failed, or that the task had come to when it was cancelled.
+    pub fn step(&self) -> &str {
+        self.0.step
+    }
+
+    /// How many times the step was begun. 0 if the task was cancelled before it.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// What kind of end this is.
+    pub fn kind(&self) -> TaskErrorKind {
+        self.0.failure.kind
+    }
+
+    /// The step's own error, with its type and its causes.
+    pub fn into_source(self) -> anyhow::Error {
+        self.0.failure.source
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            step,
+            attempts,
+            failure,
+        } = &*self.0;
+        let cause = OneLine(&failure.source);
+        match (failure.kind, attempts) {
+            (TaskErrorKind::Cancelled, 0) => write!(f, "{step}: {cause}"),
+            (_, 1) => write!(f, "{step}: {cause} (1 attempt)"),
+            _ => write!(f, "{step}: {cause} ({attempts} attempts)"),
+        }
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskError")
+            .field("step", &self.0.step)
+            .field("attempts", &self.0.attempts)
+            .field("kind", &self.0.failure.kind)
+            .field("source", &self.0.failure.source)
+            .finish()
+    }
+}
+
+impl Error for TaskError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.0.failure.source.as_ref())
+    }
+}
+
+/// An error and its causes, joined by colons, with no line break and no control character.
+struct OneLine<'a>(&'a anyhow::Error);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+
+        /// Folds every run of white space and control characters into one space.
+        struct Fold<'f, 'a> {
+            to: &'f mut fmt::Formatter<'a>,
+            begun: bool,
+            gap: bool,
+        }
+        impl fmt::Write for Fold<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                for c in text.chars() {
+                    if c.is_whitespace() || c.is_control() {
+                        self.gap = true;
+                        continue;
+                    }
+                    if self.gap && self.begun {
+                        self.to.write_char(' ')?;
+                    }
+                    (self.begun, self.gap) = (true, false);
+                    self.to.write_char(c)?;
+                }
+                Ok(())
+            }
+        }
+        let mut fold = Fold {
+            to: f,
+            begun: false,
+            gap: false,
+        };
+        write!(fold, "{:#}", self.0)
+    }
+}
+
+/// Why one attempt of a step failed.
+///
+/// The code that `#[blueprint]` writes makes these; the engine adds the step's name and the number
+/// of attempts and hands the user a [`TaskError`].
+#[derive(Debug)]
+pub struct StepFailure {
+    kind: TaskErrorKind,
+    source: anyhow::Error,
+    permanent: bool,
+    retry_after: Option<Duration>,
+}
+
+impl StepFailure {
+    /// The step returned this error.
+    pub fn failed(error: impl Into<anyhow::Error>) -> Self {
+        let error = error.into();
+        let permanent = error.chain().any(<dyn Error>::is::<Permanent>);
+        let retry_after = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<RetryAfter>())
+            .map(|mark| mark.pause);
+        Self {
+            permanent,
+            retry_after,
+            ..Self::new(TaskErrorKind::Failed, without_marks(error))
+        }
+    }
+
+    /// The attempt took longer than `limit`.
+    pub fn timed_out(limit: Duration) -> Self {
+        Self::new(
+            TaskErrorKind::TimedOut,
+            anyhow::anyhow!("timed out after {limit:?}"),
+        )
+    }
+
+    pub(crate) fn panicked(message: &str) -> Self {
+        Self::new(
+            TaskErrorKind::Panicked,
+            anyhow::anyhow!("panicked: {message}"),
+        )
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self::new(TaskErrorKind::Cancelled, anyhow::anyhow!("cancelled"))
+    }
+
+    fn new(kind: TaskErrorKind, source: anyhow::Error) -> Self {
+        Self {
+            kind,
+            source,
+            permanent: false,
+            retry_after: None,
+        }
+    }
+
+    /// Whether a further attempt is of no use: the error was marked by [`permanent`].
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
+    }
+
+    /// The pause that the error asks for, if it was marked by [`retry_after`].
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+/// Takes the marks off the top of an error, so that its own type is seen again. Marks below a
+/// context stay: they show nothing of themselves.
+fn without_marks(mut error: anyhow::Error) -> anyhow::Error {
+    // Looking at the top alone matters: `downcast` alone also looks below contexts, and drops them.
+    loop {
+        let top: &(dyn Error + 'static) = error.as_ref();
+        let (permanent, retry_after) = (top.is::<Permanent>(), top.is::<RetryAfter>());
+        error = match (permanent, retry_after) {
+            (true, _) => match error.downcast::<Permanent>() {
+                Ok(mark) => mark.0,
+                Err(error) => return error,
+            },
+            (_, true) => match error.downcast::<RetryAfter>() {
+                Ok(mark) => mark.error,
+                Err(error) => return error,
+            },
+            _ => return error,
+        };
+    }
+}
+
+/// Marks an error as one that a further attempt will not mend.
+///
+/// A step that returns it fails at once, whatever its `retry` says. The mark holds under
+/// [`anyhow::Context::context`] and under errors that name it as their source.
+///
+/// ```
+/// # fn parse(body: &str) -> anyhow::Result<u32> {
+/// body.parse().map_err(|error| orchestrator::permanent(anyhow::anyhow!("not a number: {error}")))
+/// # }
+/// # assert_eq!(parse("x").unwrap_err().to_string(), "not a number: invalid digit found in string");
+/// ```
+pub fn permanent(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    anyhow::Error::new(Permanent(error.into()))
+}
+
+/// Asks for a pause of this length before the next attempt, in place of the step's own backoff.
+///
+/// For a server that says when to come back (`Retry-After`). It is no attempt of its own: a step
+/// without `retry`, or without an attempt left, fails with the error. The pause is neither jittered
+/// nor capped.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn fetch() -> anyhow::Result<()> {
+/// let busy = anyhow::anyhow!("503 Service Unavailable");
+/// return Err(orchestrator::retry_after(busy, Duration::from_secs(30)));
+/// # }
+/// # assert_eq!(fetch().unwrap_err().to_string(), "503 Service Unavailable");
+/// ```
+pub fn retry_after(error: impl Into<anyhow::Error>, pause: Duration) -> anyhow::Error {
+    anyhow::Error::new(RetryAfter {
+        error: error.into(),
+        pause,
+    })
+}
+
+/// The mark of [`permanent`]: it shows nothing of itself, only the error under it.
+#[derive(Debug)]
+struct Permanent(anyhow::Error);
+
+/// The mark of [`retry_after`]: it shows nothing of itself, only the error under it.
+#[derive(Debug)]
+struct RetryAfter {
+    error: anyhow::Error,
+    pause: Duration,
+}
+
+impl fmt::Display for Permanent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for Permanent {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl Error for RetryAfter {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn io_error() -> std::io::Error {
+        std::io::Error::other("disk on fire")
+    }
+
+    #[test]
+    fn a_mark_holds_under_context() {
+        let marked = Err::<(), _>(permanent(io_error())).context("while saving");
+        assert!(StepFailure::failed(marked.unwrap_err()).is_permanent());
+
+        let pause = Duration::from_secs(9);
+        let marked = Err::<(), _>(retry_after(io_error(), pause)).context("while saving");
+        let failure = StepFailure::failed(marked.unwrap_err());
+        assert_eq!(failure.retry_after(), Some(pause));
+        assert!(!failure.is_permanent());
+    }
+
+    #[test]
+    fn a_mark_holds_under_an_error_that_names_it_as_its_source() {
+        #[derive(Debug)]
+        struct Outer(anyhow::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("outer")
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self.0.as_ref())
+            }
+        }
+        assert!(StepFailure::failed(Outer(permanent(io_error()))).is_permanent());
+    }
+
+    #[test]
+    fn a_marked_error_keeps_its_type() {
+        let marked = permanent(retry_after(io_error(), Duration::ZERO));
+        let error = TaskError::new("save", 1, StepFailure::failed(marked));
+        assert!(
+            error
+                .source()
+                .is_some_and(<dyn Error>::is::<std::io::Error>)
+        );
+    }
+
+    #[test]
+    fn a_mark_changes_no_message() {
+        let plain = anyhow::Error::new(io_error()).context("saving");
+        let marked = permanent(anyhow::Error::new(io_error()).context("saving"));
+        assert_eq!(format!("{plain:#}"), format!("{marked:#}"));
+    }
+
+    #[test]
+    fn it_displays_as_one_line_with_its_causes() {
+        let cause = anyhow::anyhow!("\n two\r\n\tlines\u{7}\n").context("outer:\n");
+        let error = TaskError::new("save", 3, StepFailure::failed(cause));
+        assert_eq!(error.to_string(), "save: outer: : two lines (3 attempts)");
+    }
+
+    #[test]
+    fn one_attempt_is_singular() {
+        let limit = Duration::from_secs(10);
+        let error = TaskError::new("fetch", 1, StepFailure::timed_out(limit));
+        assert_eq!(error.to_string(), "fetch: timed out after 10s (1 attempt)");
+    }
+}

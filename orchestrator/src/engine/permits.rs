@@ -1,0 +1,167 @@
+//! How many steps execute at once: [`Permits`], and a worker's part of them, [`Seat`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+use super::lock::Lock;
+
+/// The permits of an orchestrator: a step executes only under one.
+///
+/// Workers take permits from here a handful at a time and keep them while they are busy, so that a
+/// step that is ready at once touches nothing shared. Permits that are kept and not used count as
+/// used: there are never more than `total` steps executing. Whoever finds none queues, and every
+/// permit that falls free goes to the head of that queue, across the runs of the orchestrator.
+#[derive(Debug)]
+pub(crate) struct Permits {
+    total: usize,
+    /// The length of the queue, to be read without the lock. Changed under it.
+    queued: AtomicUsize,
+    pool: Lock<Pool>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    free: usize,
+    queue: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    granted: Arc<AtomicUsize>,
+    waker: Waker,
+}
+
+impl Permits {
+    pub(crate) fn new(total: usize) -> Self {
+        Self {
+            total,
+            queued: AtomicUsize::new(0),
+            pool: Lock::new(Pool {
+                free: total,
+                queue: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    fn give(&self, mut count: usize) {
+        let mut woken = Vec::new();
+        {
+            let mut pool = self.pool.lock();
+            while count > 0 {
+                let Some(waiter) = pool.queue.pop_front() else {
+                    break;
+                };
+                waiter.granted.fetch_add(1, Ordering::Relaxed);
+                woken.push(waiter.waker);
+                count -= 1;
+            }
+            pool.free += count;
+            self.queued.store(pool.queue.len(), Ordering::Relaxed);
+        }
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// One worker's part of the permits.
+#[derive(Debug)]
+pub(super) struct Seat {
+    permits: Arc<Permits>,
+    /// Kept and not in use.
+    spare: usize,
+    /// How many to take from the pool at a time.
+    handful: usize,
+    /// Given to this seat while it stood in the queue. Written by others, read here.
+    granted: Arc<AtomicUsize>,
+    in_queue: bool,
+}
+
+impl Seat {
+    pub(super) fn new(permits: Arc<Permits>, workers: usize) -> Self {
+        let handful = (permits.total / (4 * workers.max(1))).clamp(1, 64);
+        Self {
+            permits,
+            spare: 0,
+            handful,
+            granted: Arc::new(AtomicUsize::new(0)),
+            in_queue: false,
+        }
+    }
+
+    /// Takes a permit for a step that is about to begin. If there is none, the seat is queued and
+    /// the worker will be woken.
+    pub(super) fn take(&mut self, cx: &Context<'_>) -> bool {
+        self.collect();
+        if self.spare == 0 && !self.in_queue {
+            let mut pool = self.permits.pool.lock();
+            // With others in the queue `free` is 0, or was left to them.
+            if pool.free > 0 {
+                self.spare = pool.free.min(self.handful);
+                pool.free -= self.spare;
+            } else {
+                pool.queue.push_back(Waiter {
+                    granted: Arc::clone(&self.granted),
+                    waker: cx.waker().clone(),
+                });
+                self.permits
+                    .queued
+                    .store(pool.queue.len(), Ordering::Relaxed);
+                self.in_queue = true;
+            }
+        }
+        if self.spare == 0 {
+            return false;
+        }
+        self.spare -= 1;
+        true
+    }
+
+    /// Gives back the permit of a step that has ended.
+    pub(super) fn put_back(&mut self) {
+        self.spare += 1;
+        if self.permits.queued.load(Ordering::Relaxed) > 0 {
+            self.release();
+        }
+    }
+
+    /// Gives back all that is not in use: the worker has nothing to start, or others wait.
+    pub(super) fn release(&mut self) {
+        self.collect();
+        if self.spare > 0 {
+            self.permits.give(std::mem::take(&mut self.spare));
+        }
+    }
+
+    /// Whether others wait for a permit.
+    pub(super) fn contended(&self) -> bool {
+        self.permits.queued.load(Ordering::Relaxed) > 0
+    }
+
+    fn collect(&mut self) {
+        if self.in_queue {
+            let granted = self.granted.swap(0, Ordering::Relaxed);
+            self.spare += granted;
+            // A waiter leaves the queue with its first permit.
+            self.in_queue = granted == 0;
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let granted = &self.granted;
+        let mut pool = self.permits.pool.lock();
+        pool.queue
+            .retain(|waiter| !Arc::ptr_eq(&waiter.granted, granted));
+        self.permits
+            .queued
+            .store(pool.queue.len(), Ordering::Relaxed);
+        drop(pool);
+        self.release();
+    }
+}

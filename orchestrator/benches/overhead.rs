@@ -158,6 +158,21 @@ async fn sp() -> u64 {
     sum
 }
 fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("ours") => {
+            for _ in 0..30 {
+                time(ours::<false>());
+            }
+            return;
+        }
+        Some("oursy") => {
+            for _ in 0..30 {
+                time(ours::<true>());
+            }
+            return;
+        }
+        _ => {}
+    }
     let _ = Duration::ZERO;
     for _ in 0..5 {
         let n = N as f64;

@@ -1,8 +1,9 @@
 //! One task's way from where it stands to where it waits or ends: [`drive`].
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::contain::{contain_call, message, poll_contained};
@@ -30,80 +31,89 @@ enum Stopped {
 ///
 /// A task keeps its slot and its permit from step to step; what a worker is told is only where the
 /// task came to.
-pub(super) async fn drive<B: Blueprint>(
-    blueprint: &B,
+pub(super) fn drive<'run, B: Blueprint>(
+    blueprint: &'run B,
     task: Standing<B::State>,
-    phase: &Phase,
+    phase: &'run Phase,
     run: Arc<RunContext>,
-) -> Turn<B> {
-    let Standing {
-        mut state,
-        id,
-        ordinal,
-        mut attempt,
-        ..
-    } = task;
-    let mut cx = StepContext::new(run, id, ordinal, attempt);
-    let error = loop {
-        let position = B::position(&state);
-        let step = B::STEPS[position].name();
-        cx.enter(position, attempt);
-        let standing = |state, attempt| Standing {
-            state,
-            id,
-            ordinal,
-            attempt,
-            step: u32::try_from(position).unwrap_or(u32::MAX),
+) -> impl Future<Output = Turn<B>> + use<'run, B> {
+    // Every task is moved into its slot, so what is kept across a step is kept once: in `cx`.
+    let mut cx = StepContext::new(run, task.id, task.ordinal, task.attempt);
+    let mut state = task.state;
+    async move {
+        let error = loop {
+            cx.enter(B::position(&state));
+            let outcome = {
+                let mut step = pin!(Some(blueprint.advance(state, &cx)));
+                let outcome = poll_fn(|cx| poll_step(step.as_mut(), phase, cx)).await;
+                // What the step's own values do when they are dropped is the step's doing too.
+                match contain_call(|| step.set(None)) {
+                    Ok(()) => outcome,
+                    Err(panic) => outcome.and(Err(Stopped::Panicked(panic))),
+                }
+            };
+            match outcome {
+                Ok(Advance::Next(next)) if phase.is_running() => {
+                    state = next;
+                    cx.begin();
+                }
+                Ok(Advance::Next(next)) => {
+                    cx.enter(B::position(&next));
+                    break TaskError::new(cx.step(), 0, StepFailure::cancelled());
+                }
+                Ok(Advance::Done(output)) => {
+                    return Turn::Ended(TaskResult::new(cx.task_id(), cx.ordinal(), Ok(output)));
+                }
+                Ok(Advance::Park { state, pause }) => {
+                    return Turn::Waits(Standing::at(&cx, state, 1), pause);
+                }
+                Ok(Advance::Failed {
+                    again: Some((state, pause)),
+                    ..
+                }) => {
+                    let attempt = cx.attempt().saturating_add(1);
+                    return Turn::Waits(Standing::at(&cx, state, attempt), pause);
+                }
+                Ok(Advance::Failed {
+                    failure,
+                    again: None,
+                }) => break TaskError::new(cx.step(), cx.attempt(), failure),
+                Err(Stopped::Panicked(panic)) => {
+                    let failure = StepFailure::panicked(message(&panic));
+                    break TaskError::new(cx.step(), cx.attempt(), failure);
+                }
+                Err(Stopped::Aborted) => {
+                    break TaskError::new(cx.step(), cx.attempt(), StepFailure::cancelled());
+                }
+            }
         };
-        match run_step(blueprint.advance(state, &cx), phase).await {
-            Ok(Advance::Next(next)) if phase.is_running() => {
-                state = next;
-                attempt = 1;
-            }
-            Ok(Advance::Next(next)) => {
-                let step = B::STEPS[B::position(&next)].name();
-                break TaskError::new(step, 0, StepFailure::cancelled());
-            }
-            Ok(Advance::Done(output)) => {
-                return Turn::Ended(TaskResult::new(id, ordinal, Ok(output)));
-            }
-            Ok(Advance::Park { state, pause }) => return Turn::Waits(standing(state, 1), pause),
-            Ok(Advance::Failed {
-                again: Some((state, pause)),
-                ..
-            }) => return Turn::Waits(standing(state, attempt.saturating_add(1)), pause),
-            Ok(Advance::Failed {
-                failure,
-                again: None,
-            }) => break TaskError::new(step, attempt, failure),
-            Err(Stopped::Panicked(panic)) => {
-                let failure = StepFailure::panicked(message(&panic));
-                break TaskError::new(step, attempt, failure);
-            }
-            Err(Stopped::Aborted) => {
-                break TaskError::new(step, attempt, StepFailure::cancelled());
-            }
-        }
-    };
-    Turn::Ended(TaskResult::new(id, ordinal, Err(error)))
+        Turn::Ended(TaskResult::new(cx.task_id(), cx.ordinal(), Err(error)))
+    }
 }
 
-/// Runs one step: contains its panic, and drops it when the run's grace time is over.
-async fn run_step<F: Future>(step: F, phase: &Phase) -> Result<F::Output, Stopped> {
-    let mut step = pin!(Some(step));
-    let outcome = std::future::poll_fn(|cx| {
-        if phase.is_aborted() {
-            return Poll::Ready(Err(Stopped::Aborted));
+/// Polls one step: contains its panic, and ends it when the run's grace time is over.
+fn poll_step<F: Future>(
+    step: Pin<&mut Option<F>>,
+    phase: &Phase,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Stopped>> {
+    if phase.is_aborted() {
+        return Poll::Ready(Err(Stopped::Aborted));
+    }
+    match step.as_pin_mut() {
+        Some(step) => poll_contained(step, cx).map_err(Stopped::Panicked),
+        None => Poll::Pending,
+    }
+}
+
+impl<S> Standing<S> {
+    fn at(cx: &StepContext, state: S, attempt: u32) -> Self {
+        Self {
+            state,
+            id: cx.task_id(),
+            ordinal: cx.ordinal(),
+            attempt,
+            step: cx.position(),
         }
-        match step.as_mut().as_pin_mut() {
-            Some(step) => poll_contained(step, cx).map_err(Stopped::Panicked),
-            None => Poll::Pending,
-        }
-    })
-    .await;
-    // What the step's own values do when they are dropped is the step's doing too.
-    match contain_call(|| step.set(None)) {
-        Ok(()) => outcome,
-        Err(panic) => outcome.and(Err(Stopped::Panicked(panic))),
     }
 }

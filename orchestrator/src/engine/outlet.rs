@@ -1,6 +1,7 @@
 //! The bounded queue between the workers and whoever takes the results: [`Outlet`].
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use super::lock::Lock;
@@ -19,8 +20,7 @@ pub(super) struct Outlet<O>(Lock<Queue<O>>);
 
 #[derive(Debug)]
 struct Queue<O> {
-    batches: Vec<Vec<TaskResult<O>>>,
-    len: usize,
+    results: VecDeque<TaskResult<O>>,
     /// How many workers may still push.
     working: usize,
     consumer: Option<Waker>,
@@ -33,8 +33,7 @@ struct Queue<O> {
 impl<O> Outlet<O> {
     pub(super) fn new(workers: usize) -> Self {
         Self(Lock::new(Queue {
-            batches: Vec::new(),
-            len: 0,
+            results: VecDeque::new(),
             working: workers,
             consumer: None,
             blocked: vec![None; workers],
@@ -42,13 +41,15 @@ impl<O> Outlet<O> {
         }))
     }
 
-    /// Adds a batch, also where there is no room: says whether there is room for more.
-    pub(super) fn push(&self, batch: Vec<TaskResult<O>>) -> bool {
+    /// Moves a batch in, also where there is no room: says whether there is room for more.
+    ///
+    /// The results are moved and not the batch: a buffer that one thread allocates and another
+    /// frees costs more than moving what is in it.
+    pub(super) fn push(&self, batch: &mut Vec<TaskResult<O>>) -> bool {
         let (consumer, room) = {
             let mut queue = self.0.lock();
-            queue.len += batch.len();
-            queue.batches.push(batch);
-            (queue.consumer.take(), queue.len < CAPACITY)
+            queue.results.extend(batch.drain(..));
+            (queue.consumer.take(), queue.results.len() < CAPACITY)
         };
         if let Some(consumer) = consumer {
             consumer.wake();
@@ -59,22 +60,27 @@ impl<O> Outlet<O> {
     /// Says whether there is room; if not, the worker will be woken when there is.
     pub(super) fn has_room(&self, worker: usize, cx: &Context<'_>) -> bool {
         let mut queue = self.0.lock();
-        let room = queue.len < CAPACITY;
+        let room = queue.results.len() < CAPACITY;
         if !room {
             queue.blocked[worker] = Some(cx.waker().clone());
         }
         room
     }
 
-    /// Takes all there is, in batches; `None` once all workers have left and all is taken.
+    /// Moves all there is to `into`, which is empty; says no once all workers have left and nothing
+    /// is left to take.
     ///
     /// # Panics
     ///
     /// With what a worker or the input stream panicked with, once all else is taken.
-    pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Vec<Vec<TaskResult<O>>>>> {
-        let (batches, blocked) = {
+    pub(super) fn poll_take(
+        &self,
+        into: &mut VecDeque<TaskResult<O>>,
+        cx: &Context<'_>,
+    ) -> Poll<bool> {
+        let blocked = {
             let mut queue = self.0.lock();
-            if queue.batches.is_empty() {
+            if queue.results.is_empty() {
                 if queue.working > 0 {
                     queue.consumer = Some(cx.waker().clone());
                     return Poll::Pending;
@@ -84,16 +90,20 @@ impl<O> Outlet<O> {
                 if let Some(panic) = panic {
                     std::panic::resume_unwind(panic);
                 }
-                return Poll::Ready(None);
+                return Poll::Ready(false);
             }
-            queue.len = 0;
-            let blocked: Vec<_> = queue.blocked.iter_mut().filter_map(Option::take).collect();
-            (std::mem::take(&mut queue.batches), blocked)
+            // The two buffers change places and are used again.
+            std::mem::swap(&mut queue.results, into);
+            queue
+                .blocked
+                .iter_mut()
+                .filter_map(Option::take)
+                .collect::<Vec<_>>()
         };
         for worker in blocked {
             worker.wake();
         }
-        Poll::Ready(Some(batches))
+        Poll::Ready(true)
     }
 
     /// Keeps what the engine or the input stream panicked with.

@@ -164,3 +164,92 @@ impl<S> Bucket<S> {
         self.full.into_iter().chain([self.last])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn task(ordinal: u64) -> Standing<()> {
+        Standing {
+            state: (),
+            id: TaskId(ordinal),
+            ordinal,
+            attempt: 1,
+            step: 0,
+        }
+    }
+
+    fn due<S>(parking: &mut Parking<S>) -> Vec<u64> {
+        parking.collect_due();
+        std::iter::from_fn(|| parking.pop_due())
+            .map(|task| task.ordinal)
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_come_back_by_their_time() {
+        let mut parking = Parking::new();
+        for (ordinal, millis) in [(0, 30), (1, 10), (2, 20), (3, 10)] {
+            parking.park(task(ordinal), Duration::from_millis(millis));
+        }
+        let mut order = Vec::new();
+        while parking.waiting() > 0 {
+            poll_fn(|cx| parking.poll_next_due(cx)).await;
+            order.extend(due(&mut parking));
+        }
+        assert_eq!(order, [1, 3, 2, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_pause_is_shortened() {
+        let mut parking = Parking::new();
+        let pause = Duration::from_micros(10_300);
+        tokio::time::advance(Duration::from_micros(700)).await;
+        parking.park(task(0), pause);
+        tokio::time::advance(pause - Duration::from_micros(1)).await;
+        assert_eq!(due(&mut parking), []);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(due(&mut parking), [0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_tasks_of_one_tick_keep_their_order() {
+        let mut parking = Parking::new();
+        let count = CHUNK as u64 * 3 + 1;
+        for ordinal in 0..count {
+            parking.park(task(ordinal), Duration::from_millis(5));
+        }
+        tokio::time::advance(Duration::from_millis(5)).await;
+        assert_eq!(due(&mut parking), (0..count).collect::<Vec<_>>());
+        assert_eq!(parking.waiting(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_without_end_is_no_error() {
+        let mut parking = Parking::new();
+        parking.park(task(0), Duration::MAX);
+        let wait = poll_fn(|cx| parking.poll_next_due(cx));
+        // The timer is set anew once a day; that is no time for a task to come back.
+        assert!(tokio::time::timeout(10 * HORIZON, wait).await.is_err());
+        assert_eq!(due(&mut parking), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_pause_is_not_kept_waiting_by_a_longer_one() {
+        let mut parking = Parking::new();
+        parking.park(task(0), Duration::from_secs(60));
+        let wait = poll_fn(|cx| parking.poll_next_due(cx));
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), wait)
+                .await
+                .is_err()
+        );
+        parking.park(task(1), Duration::from_secs(1));
+        let before = Instant::now();
+        poll_fn(|cx| parking.poll_next_due(cx)).await;
+        assert!(before.elapsed() < Duration::from_secs(2));
+        assert_eq!(due(&mut parking), [1]);
+    }
+}

@@ -95,6 +95,7 @@ impl Seat {
 
     /// Takes a permit for a step that is about to begin. If there is none, the seat is queued and
     /// the worker will be woken.
+    #[inline]
     pub(super) fn take(&mut self, cx: &Context<'_>) -> bool {
         self.collect();
         if self.spare == 0 && !self.in_queue {
@@ -122,6 +123,7 @@ impl Seat {
     }
 
     /// Gives back the permit of a step that has ended.
+    #[inline]
     pub(super) fn put_back(&mut self) {
         self.spare += 1;
         if self.permits.queued.load(Ordering::Relaxed) > 0 {
@@ -138,10 +140,12 @@ impl Seat {
     }
 
     /// Whether others wait for a permit.
+    #[inline]
     pub(super) fn contended(&self) -> bool {
         self.permits.queued.load(Ordering::Relaxed) > 0
     }
 
+    #[inline]
     fn collect(&mut self) {
         if self.in_queue {
             let granted = self.granted.swap(0, Ordering::Relaxed);
@@ -163,5 +167,64 @@ impl Drop for Seat {
             .store(pool.queue.len(), Ordering::Relaxed);
         drop(pool);
         self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cx() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+
+    fn seats(total: usize, count: usize) -> Vec<Seat> {
+        let permits = Arc::new(Permits::new(total));
+        (0..count)
+            .map(|_| Seat::new(Arc::clone(&permits), count))
+            .collect()
+    }
+
+    #[test]
+    fn no_more_permits_are_taken_than_there_are() {
+        for total in [1, 2, 3, 7, 100, 1_000] {
+            let mut seats = seats(total, 3);
+            let mut taken = 0;
+            // Seats that hold spare permits give them up when they go idle.
+            for _ in 0..2 {
+                for seat in &mut seats {
+                    while seat.take(&cx()) {
+                        taken += 1;
+                    }
+                    seat.release();
+                }
+            }
+            assert_eq!(taken, total);
+        }
+    }
+
+    #[test]
+    fn a_permit_that_falls_free_goes_to_who_waits_longest() {
+        let mut seats = seats(1, 3);
+        assert!(seats[0].take(&cx()));
+        assert!(!seats[1].take(&cx()));
+        assert!(!seats[2].take(&cx()));
+        seats[0].put_back();
+        assert!(!seats[0].take(&cx()), "it may not overtake");
+        assert!(!seats[2].take(&cx()));
+        assert!(seats[1].take(&cx()));
+        seats[1].put_back();
+        assert!(seats[2].take(&cx()));
+    }
+
+    #[test]
+    fn a_worker_that_ends_leaves_nothing_behind() {
+        let mut seats = seats(1, 2);
+        assert!(seats[0].take(&cx()));
+        assert!(!seats[1].take(&cx()));
+        let waiting = seats.remove(1);
+        seats[0].put_back();
+        drop(waiting);
+        assert!(seats[0].take(&cx()), "the permit came back");
     }
 }

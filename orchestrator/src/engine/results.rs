@@ -1,5 +1,6 @@
 //! Where results come out: [`TaskResults`].
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -28,9 +29,8 @@ const BATCH: usize = 256;
 #[must_use = "a run whose results are dropped is cancelled"]
 pub struct TaskResults<O> {
     delivery: Delivery<O>,
-    /// The batch that is being delivered, and those after it.
-    batch: std::vec::IntoIter<TaskResult<O>>,
-    batches: std::vec::IntoIter<Vec<TaskResult<O>>>,
+    /// What was taken from the outlet and is not yet delivered.
+    batch: VecDeque<TaskResult<O>>,
     reorder: Option<Reorder<O>>,
     /// Places in the window that were freed by delivery and not yet given back.
     freed: usize,
@@ -53,8 +53,7 @@ impl<O> TaskResults<O> {
         };
         Self {
             delivery,
-            batch: Vec::new().into_iter(),
-            batches: Vec::new().into_iter(),
+            batch: VecDeque::new(),
             reorder,
             freed: 0,
             ended: false,
@@ -83,41 +82,22 @@ impl<O> TaskResults<O> {
                 return Poll::Ready(Some(result));
             }
             self.give_back();
-            match ready!(self.delivery.outlet.poll_take(cx)) {
-                Some(batches) => self.batches = batches.into_iter(),
-                None => {
-                    self.ended = true;
-                    return Poll::Ready(None);
-                }
+            if !ready!(self.delivery.outlet.poll_take(&mut self.batch, cx)) {
+                self.ended = true;
+                return Poll::Ready(None);
             }
         }
     }
 
     fn next_at_hand(&mut self) -> Option<TaskResult<O>> {
         let Some(reorder) = &mut self.reorder else {
-            return self.next_ended();
+            return self.batch.pop_front();
         };
         loop {
             if let Some(result) = reorder.pop() {
                 return Some(result);
             }
-            let result = match self.batch.next() {
-                Some(result) => result,
-                None => {
-                    self.batch = self.batches.next()?.into_iter();
-                    continue;
-                }
-            };
-            reorder.push(result);
-        }
-    }
-
-    fn next_ended(&mut self) -> Option<TaskResult<O>> {
-        loop {
-            if let Some(result) = self.batch.next() {
-                return Some(result);
-            }
-            self.batch = self.batches.next()?.into_iter();
+            reorder.push(self.batch.pop_front()?);
         }
     }
 

@@ -62,11 +62,13 @@ const ABORTED: u8 = 2;
 
 impl Phase {
     /// Whether steps may begin.
+    #[inline]
     pub(super) fn is_running(&self) -> bool {
         self.0.load(Ordering::Relaxed) == RUNNING
     }
 
     /// Whether executing steps are to be dropped.
+    #[inline]
     pub(super) fn is_aborted(&self) -> bool {
         self.0.load(Ordering::Relaxed) == ABORTED
     }

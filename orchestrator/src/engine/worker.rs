@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+// The portions go by real time: in a test, tokio's clock may stand still.
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
+use super::contain::contain_call;
 use super::drive::{Turn, drive};
 use super::intake::{Admitted, Taken};
 use super::parking::{Parking, Standing};
@@ -20,6 +22,12 @@ use crate::{Blueprint, StepFailure, TaskError, TaskResult};
 
 /// How many futures a worker polls before it lets others run on its thread.
 const TURN: usize = 512;
+
+/// A worker that began its last portion of tasks in less time than `QUICK` takes a larger one, up to
+/// a batch; one that needed longer than `SLOW` a smaller one, so that a worker does not sit on tasks
+/// which another has time for.
+const QUICK: Duration = Duration::from_micros(200);
+const SLOW: Duration = Duration::from_millis(2);
 
 /// How many results a worker gathers before it hands them on; fewer when it has nothing else to do.
 const BATCH: usize = 256;
@@ -47,6 +55,7 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
         ready: VecDeque::new(),
         admitted: VecDeque::new(),
         portion: 1,
+        refilled: Instant::now(),
         input_ended: false,
         results: Vec::new(),
         room: true,
@@ -75,8 +84,9 @@ struct Worker<'run, B: Blueprint, F> {
     /// Tasks whose pause was zero.
     ready: VecDeque<Standing<B::State>>,
     admitted: VecDeque<Admitted<B::Input>>,
-    /// How many tasks to take from the intake at a time.
+    /// How many tasks to take from the intake at a time, and when some were last taken.
     portion: usize,
+    refilled: Instant,
     input_ended: bool,
     results: Vec<TaskResult<B::Output>>,
     /// Whether the outlet had room when it was last asked.
@@ -170,6 +180,14 @@ where
     }
 
     fn refill(&mut self, cx: &Context<'_>) -> bool {
+        let now = Instant::now();
+        let took = now.duration_since(self.refilled);
+        self.refilled = now;
+        if took < QUICK {
+            self.portion = (self.portion * 2).min(BATCH);
+        } else if took > SLOW {
+            self.portion = (self.portion / 2).max(1);
+        }
         let taken = self
             .run
             .intake
@@ -214,8 +232,7 @@ where
     /// Hands on the results so far.
     fn hand_on(&mut self) {
         if !self.results.is_empty() {
-            let batch = std::mem::replace(&mut self.results, Vec::with_capacity(BATCH));
-            self.room = self.run.outlet.push(batch);
+            self.room = self.run.outlet.push(&mut self.results);
         }
     }
 
@@ -253,6 +270,8 @@ where
         let step = B::STEPS[task.step as usize].name();
         let error = TaskError::new(step, task.attempt - 1, StepFailure::cancelled());
         self.deliver(TaskResult::new(task.id, task.ordinal, Err(error)));
+        // A value that panics when it is dropped is no reason for others to lose their results.
+        let _ = contain_call(|| drop(task.state));
     }
 
     /// Whether the input has ended and nothing is left that could give a result.

@@ -124,6 +124,7 @@ impl StepInfo {
     }
 
     /// The step's name: that of its fn.
+    #[inline]
     pub const fn name(&self) -> &'static str {
         self.name
     }

@@ -14,7 +14,7 @@ pub struct StepContext {
     run: Arc<RunContext>,
     task: TaskId,
     ordinal: u64,
-    position: usize,
+    position: u32,
     attempt: u32,
 }
 
@@ -27,6 +27,7 @@ pub(crate) struct RunContext {
 }
 
 impl StepContext {
+    #[inline]
     pub(crate) fn new(run: Arc<RunContext>, task: TaskId, ordinal: u64, attempt: u32) -> Self {
         Self {
             run,
@@ -38,21 +39,24 @@ impl StepContext {
     }
 
     /// The user's label for the task.
+    #[inline]
     pub fn task_id(&self) -> TaskId {
         self.task
     }
 
     /// The task's place in its run, from 0, in the order of admission.
+    #[inline]
     pub fn ordinal(&self) -> u64 {
         self.ordinal
     }
 
     /// The step's own name.
     pub fn step(&self) -> &'static str {
-        self.run.steps[self.position].name()
+        self.run.steps[self.position as usize].name()
     }
 
     /// Which attempt at this step this is, from 1: the failures so far and one.
+    #[inline]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -70,9 +74,20 @@ impl StepContext {
         &self.run.cancelled
     }
 
-    /// The context of the step that the task has now come to.
-    pub(crate) fn enter(&mut self, position: usize, attempt: u32) {
-        self.position = position;
-        self.attempt = attempt;
+    pub(crate) fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// The task stands at this step now.
+    #[inline]
+    pub(crate) fn enter(&mut self, position: usize) {
+        // A blueprint of more steps than that could not be compiled.
+        self.position = u32::try_from(position).unwrap_or(u32::MAX);
+    }
+
+    /// The task comes to a further step, with no attempt at it so far.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.attempt = 1;
     }
 }

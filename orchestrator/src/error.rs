@@ -14,7 +14,7 @@ pub struct TaskError(Box<Inner>);
 struct Inner {
     step: &'static str,
     attempts: u32,
-    failure: StepFailure,
+    failure: Failure,
 }
 
 /// What kind of end a failed task came to.
@@ -36,7 +36,7 @@ impl TaskError {
         Self(Box::new(Inner {
             step,
             attempts,
-            failure,
+            failure: *failure.0,
         }))
     }
 
@@ -136,8 +136,13 @@ impl fmt::Display for OneLine<'_> {
 ///
 /// The code that `#[blueprint]` writes makes these; the engine adds the step's name and the number
 /// of attempts and hands the user a [`TaskError`].
+///
+/// It is one word: every step's outcome has room for one, and few need it.
 #[derive(Debug)]
-pub struct StepFailure {
+pub struct StepFailure(Box<Failure>);
+
+#[derive(Debug)]
+struct Failure {
     kind: TaskErrorKind,
     source: anyhow::Error,
     permanent: bool,
@@ -153,11 +158,12 @@ impl StepFailure {
             .chain()
             .find_map(|cause| cause.downcast_ref::<RetryAfter>())
             .map(|mark| mark.pause);
-        Self {
+        Self(Box::new(Failure {
+            kind: TaskErrorKind::Failed,
+            source: without_marks(error),
             permanent,
             retry_after,
-            ..Self::new(TaskErrorKind::Failed, without_marks(error))
-        }
+        }))
     }
 
     /// The attempt took longer than `limit`.
@@ -180,22 +186,22 @@ impl StepFailure {
     }
 
     fn new(kind: TaskErrorKind, source: anyhow::Error) -> Self {
-        Self {
+        Self(Box::new(Failure {
             kind,
             source,
             permanent: false,
             retry_after: None,
-        }
+        }))
     }
 
     /// Whether a further attempt is of no use: the error was marked by [`permanent`].
     pub fn is_permanent(&self) -> bool {
-        self.permanent
+        self.0.permanent
     }
 
     /// The pause that the error asks for, if it was marked by [`retry_after`].
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 }
 

@@ -50,7 +50,7 @@ impl Retry {
     /// The pause after attempt number `attempt` (from 1) has failed, jittered.
     pub fn pause(&self, attempt: u32) -> Duration {
         let longest = self.longest_pause(attempt);
-        longest - (longest / 2).mul_f64(fastrand::f64())
+        (longest / 2) + (longest / 2).mul_f64(fastrand::f64())
     }
 
     /// The pause after attempt number `attempt` (from 1) has failed, before jitter.

@@ -1,0 +1,135 @@
+//! Where results come out: [`TaskResults`].
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::Order;
+use super::outlet::Outlet;
+use super::reorder::Reorder;
+use super::run::Ending;
+use super::window::Window;
+use crate::TaskResult;
+
+/// The most places that are kept back before the window gets them.
+const BATCH: usize = 256;
+
+/// The results of a run, as a stream.
+///
+/// It ends when the input has ended and every admitted task has given its result. Dropping it
+/// cancels the run at once: executing steps are dropped where they stand.
+///
+/// # Panics
+///
+/// Taking a result panics if the input stream panicked, with the same payload, once all other
+/// results are taken.
+#[must_use = "a run whose results are dropped is cancelled"]
+pub struct TaskResults<O> {
+    delivery: Delivery<O>,
+    /// What was taken from the outlet and is not yet delivered.
+    batch: VecDeque<TaskResult<O>>,
+    reorder: Option<Reorder<O>>,
+    /// Places in the window that were freed by delivery and not yet given back.
+    freed: usize,
+    ended: bool,
+}
+
+/// The parts of a run that delivery touches.
+pub(super) struct Delivery<O> {
+    pub(super) outlet: Arc<Outlet<O>>,
+    pub(super) window: Arc<Window>,
+    pub(super) ending: Arc<Ending>,
+    pub(super) order: Order,
+}
+
+impl<O> TaskResults<O> {
+    pub(super) fn new(delivery: Delivery<O>) -> Self {
+        let reorder = match delivery.order {
+            Order::Input => Some(Reorder::new()),
+            Order::Completion => None,
+        };
+        Self {
+            delivery,
+            batch: VecDeque::new(),
+            reorder,
+            freed: 0,
+            ended: false,
+        }
+    }
+
+    /// The next result; `None` after the last one.
+    ///
+    /// # Cancel safety
+    ///
+    /// A call that is dropped before it is ready has taken nothing.
+    pub async fn recv(&mut self) -> Option<TaskResult<O>> {
+        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<TaskResult<O>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        loop {
+            if let Some(result) = self.next_at_hand() {
+                self.freed += 1;
+                if self.freed >= (self.delivery.window.size() / 4).clamp(1, BATCH) {
+                    self.give_back();
+                }
+                return Poll::Ready(Some(result));
+            }
+            self.give_back();
+            if !ready!(self.delivery.outlet.poll_take(&mut self.batch, cx)) {
+                self.ended = true;
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    fn next_at_hand(&mut self) -> Option<TaskResult<O>> {
+        let Some(reorder) = &mut self.reorder else {
+            return self.batch.pop_front();
+        };
+        loop {
+            if let Some(result) = reorder.pop() {
+                return Some(result);
+            }
+            reorder.push(self.batch.pop_front()?);
+        }
+    }
+
+    fn give_back(&mut self) {
+        if self.freed > 0 {
+            self.delivery.window.give(std::mem::take(&mut self.freed));
+        }
+    }
+}
+
+impl<O> Stream for TaskResults<O> {
+    type Item = TaskResult<O>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+// Results are moved out, never pinned in here.
+impl<O> Unpin for TaskResults<O> {}
+
+impl<O> Drop for TaskResults<O> {
+    fn drop(&mut self) {
+        self.delivery.ending.abandon();
+    }
+}
+
+impl<O> std::fmt::Debug for TaskResults<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskResults")
+            .field("order", &self.delivery.order)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,294 @@
+//! The builder and the two doors: [`Orchestrator`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{self, Gauges, Order, Permits, Setup, Stats, TaskResults};
+use crate::{Blueprint, Task, TaskResult};
+
+/// Runs the tasks of one blueprint, any number at once.
+///
+/// It can be used again after a run, and by several callers at once: [`concurrency`] is what their
+/// runs share. A clone is the same orchestrator.
+///
+/// [`concurrency`]: Orchestrator::concurrency
+pub struct Orchestrator<B> {
+    blueprint: Arc<B>,
+    permits: Arc<Permits>,
+    gauges: Arc<Gauges>,
+    workers: Option<usize>,
+    window: usize,
+    order: Order,
+    shutdown: CancellationToken,
+    grace: Duration,
+}
+
+impl<B: Blueprint> Orchestrator<B> {
+    /// An orchestrator with the defaults that each setting names.
+    pub fn new(blueprint: B) -> Self {
+        Self {
+            blueprint: Arc::new(blueprint),
+            permits: Arc::new(Permits::new(1_000)),
+            gauges: Arc::default(),
+            workers: None,
+            window: 1_000_000,
+            order: Order::Completion,
+            shutdown: CancellationToken::new(),
+            grace: Duration::from_secs(10),
+        }
+    }
+
+    /// The most steps that execute at once, over all runs; 1,000 unless set.
+    ///
+    /// A step that waits for the network counts; a task in a delay, or before its next attempt,
+    /// does not.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    pub fn concurrency(mut self, n: usize) -> Self {
+        assert!(n > 0, "a concurrency of 0 would run nothing");
+        self.permits = Arc::new(Permits::new(n));
+        self
+    }
+
+    /// The most tasks of a run that are admitted and not yet delivered; 1,000,000 unless set.
+    ///
+    /// It bounds the memory of a run, and its throughput: no more than the window over the time
+    /// that a task takes, delays included.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    pub fn window(mut self, n: usize) -> Self {
+        assert!(n > 0, "a window of 0 would admit nothing");
+        self.window = n;
+        self
+    }
+
+    /// How many workers drive a run; one for each worker thread of the runtime unless set, and
+    /// never more than the concurrency.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    pub fn workers(mut self, n: usize) -> Self {
+        assert!(n > 0, "without a worker nothing would run");
+        self.workers = Some(n);
+        self
+    }
+
+    /// In which order the streaming door and [`channel`](Orchestrator::channel) deliver results;
+    /// [`Order::Completion`] unless set.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Shuts runs down when the token is cancelled.
+    ///
+    /// Nothing more is admitted then and no step begins; executing steps have the grace time to
+    /// finish, and every task that was admitted still gives its result, of the kind
+    /// [`Cancelled`](crate::TaskErrorKind::Cancelled) if it was not through.
+    pub fn shutdown(mut self, token: CancellationToken) -> Self {
+        self.shutdown = token;
+        self
+    }
+
+    /// How long executing steps may go on after a shutdown; 10 s unless set. Then they are dropped.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How many tasks are where at the moment, over all runs.
+    pub fn stats(&self) -> Stats {
+        self.gauges.read()
+    }
+
+    /// The channel door, for tasks that are all at hand: runs them and gives their results in the
+    /// tasks' order.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or times out.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the run and drops the steps that are executing.
+    pub async fn execute_tasks(
+        &self,
+        tasks: impl IntoIterator<Item = Task<B::Input>>,
+    ) -> Vec<TaskResult<B::Output>> {
+        let tasks = AllAtHand(tasks.into_iter().collect::<Vec<_>>().into_iter());
+        let mut all = Vec::with_capacity(tasks.0.len());
+        let mut results = engine::start(self.setup(Order::Input), tasks);
+        while let Some(result) = results.recv().await {
+            all.push(result);
+        }
+        all
+    }
+
+    /// The channel door, for tasks that turn up over time: they are sent from anywhere, and results
+    /// are received as they come.
+    ///
+    /// The run starts at once and ends when every [`TaskSender`] is dropped and every task has given
+    /// its result. `capacity` tasks may be sent ahead of admission.
+    ///
+    /// **Receive while you send.** Sending waits while [`window`](Orchestrator::window) tasks are
+    /// under way, and receiving is what makes room: whoever sends more than window + capacity tasks
+    /// before receiving the first result waits forever.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays,
+    /// retries or times out.
+    pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
+        let (sender, receiver) = mpsc::channel(capacity);
+        let results = engine::start(self.setup(self.order), Received(receiver));
+        (TaskSender(sender), results)
+    }
+
+    /// The streaming door, for any number of tasks: the input is pulled as far as the window allows,
+    /// and results come as tasks end.
+    ///
+    /// The run starts at once, on tasks of the current runtime: what is executing goes on whether
+    /// or not the results are polled.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or times out.
+    pub fn execute_tasks_streaming<S>(&self, tasks: S) -> TaskResults<B::Output>
+    where
+        S: Stream<Item = Task<B::Input>> + Send + 'static,
+    {
+        engine::start(self.setup(self.order), tasks)
+    }
+
+    fn setup(&self, order: Order) -> Setup<B> {
+        let this = self.clone();
+        Setup {
+            blueprint: this.blueprint,
+            permits: this.permits,
+            gauges: this.gauges,
+            workers: this.workers,
+            window: this.window,
+            order,
+            shutdown: this.shutdown,
+            grace: this.grace,
+        }
+    }
+}
+
+impl<B> Clone for Orchestrator<B> {
+    fn clone(&self) -> Self {
+        Self {
+            blueprint: Arc::clone(&self.blueprint),
+            permits: Arc::clone(&self.permits),
+            gauges: Arc::clone(&self.gauges),
+            workers: self.workers,
+            window: self.window,
+            order: self.order,
+            shutdown: self.shutdown.clone(),
+            grace: self.grace,
+        }
+    }
+}
+
+impl<B: Blueprint> fmt::Debug for Orchestrator<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Orchestrator")
+            .field("blueprint", &B::NAME)
+            .field("concurrency", &self.permits.total())
+            .field("window", &self.window)
+            .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends tasks to a run; see [`Orchestrator::channel`]. Clone it to send from several places.
+pub struct TaskSender<I>(mpsc::Sender<Task<I>>);
+
+impl<I> TaskSender<I> {
+    /// Sends a task; waits while the run can take no more.
+    ///
+    /// **Receive while you send**: see [`Orchestrator::channel`].
+    ///
+    /// # Errors
+    ///
+    /// The task comes back if the run is over: it was shut down, or its results were dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the task was not sent, and is dropped with it.
+    pub async fn send(&self, task: Task<I>) -> Result<(), SendError<I>> {
+        self.0
+            .send(task)
+            .await
+            .map_err(|mpsc::error::SendError(task)| SendError(task))
+    }
+}
+
+impl<I> Clone for TaskSender<I> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<I> fmt::Debug for TaskSender<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TaskSender").finish_non_exhaustive()
+    }
+}
+
+/// The task that could not be sent, because the run is over.
+pub struct SendError<I>(pub Task<I>);
+
+impl<I> fmt::Debug for SendError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SendError").field(&self.0.id).finish()
+    }
+}
+
+impl<I> fmt::Display for SendError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} was not sent: the run is over", self.0.id)
+    }
+}
+
+impl<I> std::error::Error for SendError<I> {}
+
+/// Tasks that are all at hand, as a stream.
+struct AllAtHand<I>(std::vec::IntoIter<Task<I>>);
+
+impl<I> Unpin for AllAtHand<I> {}
+
+impl<I> Stream for AllAtHand<I> {
+    type Item = Task<I>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Task<I>>> {
+        Poll::Ready(self.get_mut().0.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+/// Tasks that are sent, as a stream.
+struct Received<I>(mpsc::Receiver<Task<I>>);
+
+impl<I> Stream for Received<I> {
+    type Item = Task<I>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Task<I>>> {
+        self.get_mut().0.poll_recv(cx)
+    }
+}

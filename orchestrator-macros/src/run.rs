@@ -20,7 +20,8 @@ pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
     let opaque = pipeline
         .steps
         .iter()
-        .filter(|step| step.returns.opaque && pipeline.is_concrete(&step.returns.ty));
+        .filter(|step| step.kind == Kind::Step && step.returns.opaque)
+        .filter(|step| pipeline.is_concrete(&step.returns.ty));
     opaque
         .map(|step| {
             let Spelled { tokens, span } = &step.returns.ty;

@@ -93,16 +93,20 @@ impl Pipeline {
     ///
     /// `None` if the type is written the same: in one block, that is the same type.
     pub(crate) fn hands_on(&self, index: usize) -> Option<usize> {
-        let step = &self.steps[index];
-        let handed_on = match &step.takes {
-            Takes::Nothing => return None,
-            Takes::Reference(ty) => ty,
-            Takes::Value(_) if step.returns.fallible => return self.flow[index + 1].named_by,
-            Takes::Value(_) => &step.returns.ty,
-        };
+        let handed_on = self.handed_on(index)?;
         let named = self.flow[index + 1].named_by?;
         let is_same = handed_on.tokens.to_string() == self.flow[index + 1].ty.tokens.to_string();
         (!is_same).then_some(named)
+    }
+
+    /// What step `index` hands on, if it says so itself.
+    pub(crate) fn handed_on(&self, index: usize) -> Option<Spelled> {
+        let step = &self.steps[index];
+        match &step.takes {
+            Takes::Nothing => None,
+            Takes::Reference(ty) => Some(ty.clone()),
+            Takes::Value(_) => Some(yielded(step, &self.runtime)),
+        }
     }
 
     /// Whether the type is the same whatever the block's parameters are.

@@ -1,6 +1,6 @@
 //! What can be told of a type from its tokens.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
@@ -62,7 +62,7 @@ pub(crate) fn spell_self(tokens: TokenStream, self_ty: &Type) -> TokenStream {
                 let ty = respan(self_ty.to_token_stream(), ident.span());
                 let is_path = matches!(
                     tokens.peek(),
-                    Some(TokenTree::Punct(punct)) if punct.as_char() == ':'
+                    Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint
                 );
                 spelled.extend(if is_path { quote!(<#ty>) } else { ty });
             }

@@ -222,9 +222,9 @@ fn generics(head: &Head, steps: &[Step], flow: &[Flow]) -> Generics {
             continue;
         }
         seen.push(text);
-        let Spelled { tokens, span } = ty;
-        let sync = observed.then(|| quote_spanned!(*span=> + ::core::marker::Sync));
-        added.push(quote_spanned!(*span=> #tokens: ::core::marker::Send #sync + 'static));
+        let ty = ty.unplaced();
+        let sync = observed.then(|| quote!(+ ::core::marker::Sync));
+        added.push(quote!(#ty: ::core::marker::Send #sync + 'static));
     }
     generics.added = added;
     generics

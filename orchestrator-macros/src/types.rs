@@ -19,6 +19,11 @@ impl Spelled {
         Self { tokens, span }
     }
 
+    /// The type's tokens with no place in the user's code, where only lints would look at it.
+    pub(crate) fn unplaced(&self) -> TokenStream {
+        respan(self.tokens.clone(), Span::mixed_site())
+    }
+
     /// The type `()`, where nothing names another.
     pub(crate) fn unit(span: Span) -> Self {
         Self {
@@ -117,7 +122,7 @@ pub(crate) fn yields_something(ty: &Type) -> bool {
     match peel(ty) {
         Type::Tuple(tuple) => !tuple.elems.is_empty(),
         Type::Path(path) => match path.path.segments.last() {
-            Some(last) if last.ident == "Result" => match &last.arguments {
+            Some(name) if name.ident == "Result" => match &name.arguments {
                 PathArguments::AngleBracketed(list) => list
                     .args
                     .iter()

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use orchestrator::{Blueprint, StepContext, StepKind, blueprint};
+use orchestrator::{Blueprint, StepContext, StepInfo, StepKind, blueprint};
 use tokio::time::Instant;
 
 use crate::run;
@@ -120,6 +120,7 @@ impl EveryForm {
     }
 
     #[step]
+    #[expect(clippy::needless_arbitrary_self_type, reason = "it may be written so")]
     pub(crate) async fn parse(
         self: &Self,
         text: &'static str,
@@ -190,7 +191,7 @@ async fn every_form_of_step() {
     let error = run(every_form(), "13").await.unwrap_err();
     assert_eq!(error.step(), "rest_by");
 
-    let names: Vec<_> = EveryForm::STEPS.iter().map(|step| step.name()).collect();
+    let names: Vec<_> = EveryForm::STEPS.iter().map(StepInfo::name).collect();
     assert_eq!(names[8], "move");
     assert_eq!(EveryForm::STEPS[4].takes(), "u32");
 }
@@ -253,7 +254,7 @@ enum Either {
 #[blueprint]
 impl Either {
     #[step]
-    async fn side(&self, _: ()) -> &'static str {
+    async fn side(&self, (): ()) -> &'static str {
         match self {
             Self::Left => "left",
             Self::Right => "right",

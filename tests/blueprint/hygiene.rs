@@ -107,7 +107,7 @@ mod expressions {
 
     #[blueprint]
     impl Expressions {
-        #[step(timeout = limit(self), retry(times = { let retry = RETRY; retry }, backoff = VALUE, when = |error| error.kind() == std::io::ErrorKind::Other))]
+        #[step(timeout = limit(self), retry(times = { let retry = RETRY; retry + 1 }, backoff = VALUE, when = |error| error.kind() == std::io::ErrorKind::Other))]
         async fn only(&self, value: u8) -> std::io::Result<u8> {
             Ok(value)
         }
@@ -156,7 +156,7 @@ mod generated {
     }
 
     blueprint!(First, Vec<u8>, "1s", 2, go, {}, pub(crate));
-    blueprint!(Second, (u8, String), "1h", { 1 + 1 }, run, {}, pub);
+    blueprint!(Second, (u8, String), "1h", { 1 + 1 }, run, {}, pub(super));
 
     macro_rules! whole {
         ($item:item) => {
@@ -205,6 +205,7 @@ async fn a_macro_can_write_blueprints() {
 }
 
 /// Attributes of the user's that matter for what is generated.
+#[expect(clippy::mixed_attributes_style, reason = "both must be kept")]
 mod attributes {
     use orchestrator::blueprint;
 
@@ -217,7 +218,7 @@ mod attributes {
     #[blueprint]
     #[allow(deprecated)]
     impl Attributes {
-        #![allow(clippy::unused_async)]
+        #![allow(unused_mut)]
 
         #[step]
         #[must_use]

@@ -35,7 +35,6 @@
     clippy::missing_inline_in_public_items,
     clippy::multiple_inherent_impl,
     clippy::pattern_type_mismatch,
-    clippy::pub_with_shorthand,
     clippy::redundant_pub_crate,
     clippy::question_mark_used,
     clippy::ref_patterns,
@@ -52,9 +51,7 @@
 )]
 #![expect(
     clippy::implicit_return,
-    clippy::missing_inline_in_public_items,
     clippy::redundant_pub_crate,
-    clippy::unused_async,
     clippy::arbitrary_source_item_ordering,
     clippy::absolute_paths,
     unreachable_pub,
@@ -115,6 +112,7 @@ impl<T: Send + Sync + Clone + core::fmt::Debug> Linted<T> {
     }
 
     /// Whether it is worth it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "`when` asks for it")]
     const fn worth_it(_: &core::fmt::Error) -> bool {
         true
     }

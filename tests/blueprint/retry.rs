@@ -18,6 +18,7 @@ enum Refusal {
 }
 
 impl Refusal {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "`when` asks for it")]
     fn is_passing(&self) -> bool {
         *self == Self::Busy
     }

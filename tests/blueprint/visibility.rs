@@ -2,6 +2,7 @@
 
 use crate::run;
 
+#[expect(unreachable_pub, reason = "as public as a test can be")]
 mod shop {
     use orchestrator::blueprint;
 

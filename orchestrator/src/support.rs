@@ -1,16 +1,20 @@
 //! What the code that `#[blueprint]` writes calls. Not for anybody else: no promise is kept here.
 
+use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 pub use anyhow;
 
-use crate::{Advance, Retry, StepContext, StepFailure};
+use tokio::time::Sleep;
+
+use crate::{Advance, Blueprint, Retry, StepContext, StepFailure, Storable};
 
 /// The value that a step yields is the one that the next step takes.
 ///
-/// `StepName` is an empty type that bears the taking step's name, for the message.
+/// `StepName` is a type parameter that bears the taking step's name, for the message.
 #[diagnostic::on_unimplemented(
     message = "step `{StepName}` takes `{Next}`, but the step before it yields `{Self}`",
     label = "expected `{Self}`, which the step before yields"
@@ -34,11 +38,77 @@ pub trait StepResult {
     type Ok;
     /// How it fails.
     type Error;
+
+    /// Itself.
+    ///
+    /// # Errors
+    ///
+    /// As it is.
+    fn into_result(self) -> Result<Self::Ok, Self::Error>;
 }
 
 impl<T, E> StepResult for Result<T, E> {
     type Ok = T;
     type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// A step's own error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the error of a step",
+    label = "needs `std::error::Error + Send + Sync + 'static`, as `anyhow::Error::from` does"
+)]
+pub trait StepError {
+    /// The failure that the engine reports.
+    fn into_failure(self) -> StepFailure;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<anyhow::Error>> StepError for E {
+    fn into_failure(self) -> StepFailure {
+        StepFailure::failed(self)
+    }
+}
+
+/// The input of a step that may be tried again.
+#[diagnostic::on_unimplemented(
+    message = "a step that is retried and takes `{Self}` by value needs it to be `Clone`",
+    label = "is not `Clone`; a step that takes it by reference needs no copy"
+)]
+pub trait Kept {
+    /// A copy for another attempt.
+    fn keep(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Kept for T {
+    fn keep(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// What a step returns, to be looked at for a `Result` that goes by another name.
+pub struct Returned<T>(PhantomData<T>);
+
+impl<T, E> Returned<Result<T, E>> {
+    /// It is one.
+    pub const IS_RESULT: bool = true;
+}
+
+/// What holds of [`Returned`] types that are no `Result`: an item of the type itself goes first.
+pub trait Plain {
+    /// It is none.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> Plain for Returned<T> {}
+
+/// Whether `when` wants another attempt after this error.
+pub fn asked<E>(error: &E, when: impl FnOnce(&E) -> bool) -> bool {
+    when(error)
 }
 
 /// Runs `step` for at most `limit`.
@@ -48,14 +118,21 @@ impl<T, E> StepResult for Result<T, E> {
 /// The failure that says so, if it takes longer. The step's future is dropped then.
 pub async fn within<F: Future>(limit: Duration, step: F) -> Result<F::Output, StepFailure> {
     let mut step = pin!(step);
-    // A timer costs more than a step that is ready at once, so it is made only for one that is not.
-    let first = std::future::poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx))).await;
-    if let Poll::Ready(output) = first {
-        return Ok(output);
-    }
-    tokio::time::timeout(limit, step)
-        .await
-        .map_err(|_| StepFailure::timed_out(limit))
+    let mut timer = pin!(None::<Sleep>);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = step.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        loop {
+            if let Some(timer) = timer.as_mut().as_pin_mut() {
+                return timer.poll(cx).map(|()| Err(StepFailure::timed_out(limit)));
+            }
+            // A timer costs more than a step that is ready at once, so it is made only for one
+            // that is not.
+            timer.set(Some(tokio::time::sleep(limit)));
+        }
+    })
+    .await
 }
 
 /// The end of an attempt that failed: another attempt from `kept` after a pause, or the task's end.
@@ -77,4 +154,47 @@ pub fn failed<S, O>(
         _ => None,
     };
     Advance::Failed { failure, again }
+}
+
+/// What a state is stored as: the name of the step that it stands at, and the value as JSON.
+pub type Encoded = anyhow::Result<(&'static str, String)>;
+
+/// A reference to a value that can be stored.
+///
+/// The implementation of `Durable` has this as its condition, `for<'a> &'a T: Stored<T>`, and calls
+/// it. The lifetime puts the question whether `T` can be stored off to where a journal is used:
+/// asked of `T` alone, rustc answers it at once, and refuses a blueprint that is never stored.
+pub trait Stored<T> {
+    /// A state as something to store.
+    ///
+    /// # Errors
+    ///
+    /// If the value's `Serialize` refuses it.
+    fn encode(self, step: &'static str) -> Encoded;
+
+    /// The value that the JSON stands for.
+    ///
+    /// # Errors
+    ///
+    /// If the JSON does not fit the type.
+    fn decode(json: &str) -> anyhow::Result<T>;
+}
+
+impl<T: Storable> Stored<T> for &T {
+    fn encode(self, step: &'static str) -> Encoded {
+        Ok((step, self.to_json()?))
+    }
+
+    fn decode(json: &str) -> anyhow::Result<T> {
+        T::from_json(json)
+    }
+}
+
+/// The answer for the stored name of a step that there is not.
+///
+/// # Errors
+///
+/// Always.
+pub fn unknown_step<B: Blueprint, T>(step: &str) -> anyhow::Result<T> {
+    Err(anyhow::anyhow!("`{}` has no step `{step}`", B::NAME))
 }

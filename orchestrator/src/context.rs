@@ -74,6 +74,12 @@ impl StepContext {
         &self.run.cancelled
     }
 
+    #[inline]
+    pub(crate) fn into_run(self) -> Arc<RunContext> {
+        self.run
+    }
+
+    #[inline]
     pub(crate) fn position(&self) -> u32 {
         self.position
     }

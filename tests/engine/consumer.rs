@@ -48,6 +48,27 @@ async fn a_paused_consumer_pauses_the_input() {
     assert_eq!(count, 1_000_000);
 }
 
+#[tokio::test]
+async fn a_worker_that_found_no_room_goes_on_once_there_is_some() {
+    // A consumer that keeps the outlet full while steps that suspend come to their ends.
+    for workers in 1..4 {
+        let mut results = Orchestrator::new(Script::default())
+            .workers(workers)
+            .concurrency(10_000)
+            .execute_tasks_streaming(stream::iter(tasks(60_000, &[Op::Yield])));
+        let mut count = 0;
+        while results.next().await.is_some() {
+            count += 1;
+            if count % 3_000 == 0 {
+                for _ in 0..count % 7 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        assert_eq!(count, 60_000);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropping_the_results_drops_executing_steps_and_the_input() {
     let script = Script::default();

@@ -116,7 +116,6 @@ impl Blueprint for Script {
             return Advance::Done(cx.ordinal());
         };
         match op {
-            Op::Ready => {}
             Op::Yield => tokio::task::yield_now().await,
             Op::Work(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
             Op::Delay(millis) => {
@@ -132,7 +131,7 @@ impl Blueprint for Script {
                     again: Some((ops, Duration::from_millis(10))),
                 };
             }
-            Op::Flaky(_) => {}
+            Op::Ready | Op::Flaky(_) => {}
             Op::Fail => {
                 return Advance::Failed {
                     failure: StepFailure::failed(anyhow::anyhow!("scripted")),

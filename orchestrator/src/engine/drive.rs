@@ -14,11 +14,17 @@ use crate::context::RunContext;
 use crate::{Advance, Blueprint, StepContext, StepFailure, TaskError, TaskResult};
 
 /// Where a task came to when it gave up its slot.
-pub(super) enum Turn<B: Blueprint> {
+pub(super) enum CameTo<B: Blueprint> {
     /// It is through, or has failed.
     Ended(TaskResult<B::Output>),
     /// It waits: in a delay, or before its next attempt.
     Waits(Standing<B::State>, Duration),
+}
+
+/// Where a task came to, and what it was lent for the way.
+pub(super) struct Driven<B: Blueprint> {
+    pub(super) came_to: CameTo<B>,
+    pub(super) run: Arc<RunContext>,
 }
 
 /// Why a step gave no outcome of its own.
@@ -36,12 +42,12 @@ pub(super) fn drive<'run, B: Blueprint>(
     task: Standing<B::State>,
     phase: &'run Phase,
     run: Arc<RunContext>,
-) -> impl Future<Output = Turn<B>> + use<'run, B> {
+) -> impl Future<Output = Driven<B>> + use<'run, B> {
     // Every task is moved into its slot, so what is kept across a step is kept once: in `cx`.
     let mut cx = StepContext::new(run, task.id, task.ordinal, task.attempt);
     let mut state = task.state;
     async move {
-        let error = loop {
+        let came_to = loop {
             cx.enter(B::position(&state));
             let outcome = {
                 let mut step = pin!(Some(blueprint.advance(state, &cx)));
@@ -59,36 +65,45 @@ pub(super) fn drive<'run, B: Blueprint>(
                 }
                 Ok(Advance::Next(next)) => {
                     cx.enter(B::position(&next));
-                    break TaskError::new(cx.step(), 0, StepFailure::cancelled());
+                    break failed(&cx, 0, StepFailure::cancelled());
                 }
-                Ok(Advance::Done(output)) => {
-                    return Turn::Ended(TaskResult::new(cx.task_id(), cx.ordinal(), Ok(output)));
-                }
+                Ok(Advance::Done(output)) => break ended(&cx, Ok(output)),
                 Ok(Advance::Park { state, pause }) => {
-                    return Turn::Waits(Standing::at(&cx, state, 1), pause);
+                    break CameTo::Waits(Standing::at(&cx, state, 1), pause);
                 }
                 Ok(Advance::Failed {
                     again: Some((state, pause)),
                     ..
                 }) => {
                     let attempt = cx.attempt().saturating_add(1);
-                    return Turn::Waits(Standing::at(&cx, state, attempt), pause);
+                    break CameTo::Waits(Standing::at(&cx, state, attempt), pause);
                 }
                 Ok(Advance::Failed {
                     failure,
                     again: None,
-                }) => break TaskError::new(cx.step(), cx.attempt(), failure),
+                }) => break failed(&cx, cx.attempt(), failure),
                 Err(Stopped::Panicked(panic)) => {
                     let failure = StepFailure::panicked(message(&panic));
-                    break TaskError::new(cx.step(), cx.attempt(), failure);
+                    break failed(&cx, cx.attempt(), failure);
                 }
                 Err(Stopped::Aborted) => {
-                    break TaskError::new(cx.step(), cx.attempt(), StepFailure::cancelled());
+                    break failed(&cx, cx.attempt(), StepFailure::cancelled());
                 }
             }
         };
-        Turn::Ended(TaskResult::new(cx.task_id(), cx.ordinal(), Err(error)))
+        Driven {
+            came_to,
+            run: cx.into_run(),
+        }
     }
+}
+
+fn ended<B: Blueprint>(cx: &StepContext, outcome: Result<B::Output, TaskError>) -> CameTo<B> {
+    CameTo::Ended(TaskResult::new(cx.task_id(), cx.ordinal(), outcome))
+}
+
+fn failed<B: Blueprint>(cx: &StepContext, attempts: u32, failure: StepFailure) -> CameTo<B> {
+    ended(cx, Err(TaskError::new(cx.step(), attempts, failure)))
 }
 
 /// Polls one step: contains its panic, and ends it when the run's grace time is over.

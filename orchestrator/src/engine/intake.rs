@@ -7,7 +7,7 @@ use super::lock::Lock;
 use crate::TaskId;
 
 /// How many admitted tasks wait here at most before admission stops pulling.
-const CAPACITY: usize = 2_048;
+const CAPACITY: usize = 8_192;
 
 /// A task that was pulled from the input and given its ordinal.
 #[derive(Debug)]

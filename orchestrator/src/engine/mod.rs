@@ -20,6 +20,7 @@ mod results;
 mod run;
 mod slots;
 mod stats;
+mod turn;
 mod wakes;
 mod window;
 mod worker;

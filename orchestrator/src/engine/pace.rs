@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// The most tasks that are moved at a time.
-pub(super) const BATCH: usize = 256;
+pub(super) const BATCH: usize = 1_024;
 
 /// Whoever is done with a portion sooner than this takes a larger one next.
 const QUICK: Duration = Duration::from_micros(200);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::contain::contain_call;
-use super::drive::{Turn, drive};
+use super::drive::{CameTo, Driven, drive};
 use super::intake::{Admitted, Taken};
 use super::pace::{BATCH, Pace};
 use super::parking::{Parking, Standing};
@@ -17,29 +17,29 @@ use super::permits::Seat;
 use super::run::{Phase, Run};
 use super::slots::Slots;
 use super::stats::Report;
+use super::turn::Turn;
 use crate::context::RunContext;
 use crate::{Blueprint, StepFailure, TaskError, TaskResult};
-
-/// How many futures a worker polls before it lets others run on its thread.
-const TURN: usize = 512;
 
 /// Drives tasks until the input has ended and all that were admitted have a result, or until nobody
 /// takes the results any more.
 pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
     let phase = Phase::default();
-    // An `Arc` of the worker's own: tasks clone it, and workers do not contend for its count.
+    // An `Arc` of the worker's own: workers do not contend for its count.
     let context = Arc::new(RunContext {
         id: Arc::clone(&run.id),
         steps: B::STEPS,
         cancelled: run.ending.cancelled.clone(),
     });
-    let drive = |task| drive(&*run.blueprint, task, &phase, Arc::clone(&context));
+    let drive = |task, context| drive(&*run.blueprint, task, &phase, context);
     let mut cancelled = pin!(run.ending.cancelled.cancelled());
     let mut abandoned = pin!(run.ending.abandoned.cancelled());
     let mut worker = Worker {
         run: &run,
         index,
         phase: &phase,
+        context,
+        lent: Vec::new(),
         seat: Seat::new(Arc::clone(&run.permits), run.workers),
         starved: false,
         slots: Slots::new(),
@@ -70,6 +70,10 @@ struct Worker<'run, B: Blueprint, F> {
     run: &'run Run<B>,
     index: usize,
     phase: &'run Phase,
+    context: Arc<RunContext>,
+    /// Clones of `context` that came back. Most tasks need one for no longer than a poll, and
+    /// counting it each time would cost more than their steps.
+    lent: Vec<Arc<RunContext>>,
     seat: Seat,
     /// Whether there was a task to start and no permit for it; then the seat is in the queue.
     starved: bool,
@@ -95,28 +99,37 @@ struct Worker<'run, B: Blueprint, F> {
 impl<B, F> Worker<'_, B, F>
 where
     B: Blueprint,
-    F: Future<Output = Turn<B>>,
+    F: Future<Output = Driven<B>>,
 {
-    fn poll(&mut self, cx: &mut Context<'_>, drive: &impl Fn(Standing<B::State>) -> F) -> Poll<()> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
+    ) -> Poll<()> {
         self.poll_grace(cx);
-        let mut left = TURN;
+        let mut turn = Turn::begin();
         loop {
-            let before = left;
-            self.poll_woken(&mut left);
+            let before = turn.polls();
+            self.poll_woken(&mut turn);
             if self.phase.is_running() {
-                self.start_tasks(&mut left, cx, drive);
+                self.start_tasks(&mut turn, cx, drive);
             } else {
-                self.drop_tasks(&mut left, cx);
+                self.drop_tasks(&mut turn, cx);
             }
-            if left == 0 || std::mem::take(&mut self.hands_over) {
+            if turn.is_over() || std::mem::take(&mut self.hands_over) {
                 self.hand_on();
                 self.report();
                 self.seat.share();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if left == before {
+            if turn.polls() == before {
+                let blocked = !self.room;
                 self.hand_on();
+                if blocked && self.room {
+                    // Tasks were left standing for want of room, which handing on found again.
+                    continue;
+                }
                 if self.is_through() {
                     return Poll::Ready(());
                 }
@@ -128,17 +141,17 @@ where
     }
 
     /// Polls futures that were woken.
-    fn poll_woken(&mut self, left: &mut usize) {
+    fn poll_woken(&mut self, turn: &mut Turn) {
         if !self.slots.has_woken() {
             self.slots.collect_woken();
         }
-        while *left > 0
+        while !turn.is_over()
             && let Some(poll) = self.slots.poll_woken()
         {
-            *left -= 1;
-            if let Poll::Ready(turn) = poll {
+            turn.count();
+            if let Poll::Ready(driven) = poll {
                 self.seat.put_back();
-                self.finish(turn);
+                self.finish(driven);
             }
         }
     }
@@ -147,13 +160,13 @@ where
     /// those that waited before those that are new.
     fn start_tasks(
         &mut self,
-        left: &mut usize,
+        turn: &mut Turn,
         cx: &Context<'_>,
-        drive: &impl Fn(Standing<B::State>) -> F,
+        drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
     ) {
         self.parking.collect_due();
         self.starved = false;
-        while *left > 0 && self.room && self.has_task(cx) && !self.hands_over {
+        while !turn.is_over() && self.room && self.has_task(cx) && !self.hands_over {
             if !self.seat.take(cx) {
                 self.starved = true;
                 return;
@@ -162,10 +175,14 @@ where
                 self.seat.put_back();
                 return;
             };
-            *left -= 1;
-            if let Poll::Ready(turn) = self.slots.start(drive(task)) {
+            turn.count();
+            let context = match self.lent.pop() {
+                Some(context) => context,
+                None => Arc::clone(&self.context),
+            };
+            if let Poll::Ready(driven) = self.slots.start(drive(task, context)) {
                 self.seat.put_back();
-                self.finish(turn);
+                self.finish(driven);
             }
         }
     }
@@ -206,12 +223,13 @@ where
         })
     }
 
-    fn finish(&mut self, turn: Turn<B>) {
-        match turn {
-            Turn::Ended(result) => self.deliver(result),
-            Turn::Waits(task, _) if !self.phase.is_running() => self.cancel(task),
-            Turn::Waits(task, Duration::ZERO) => self.ready.push_back(task),
-            Turn::Waits(task, pause) => self.parking.park(task, pause),
+    fn finish(&mut self, driven: Driven<B>) {
+        self.lent.push(driven.run);
+        match driven.came_to {
+            CameTo::Ended(result) => self.deliver(result),
+            CameTo::Waits(task, _) if !self.phase.is_running() => self.cancel(task),
+            CameTo::Waits(task, Duration::ZERO) => self.ready.push_back(task),
+            CameTo::Waits(task, pause) => self.parking.park(task, pause),
         }
     }
 
@@ -249,12 +267,12 @@ where
     }
 
     /// Gives tasks that no step will be begun for their result.
-    fn drop_tasks(&mut self, left: &mut usize, cx: &Context<'_>) {
-        while *left > 0 && self.room && self.has_task(cx) {
+    fn drop_tasks(&mut self, turn: &mut Turn, cx: &Context<'_>) {
+        while !turn.is_over() && self.room && self.has_task(cx) {
             let Some(task) = self.next_task() else {
                 return;
             };
-            *left -= 1;
+            turn.count();
             self.cancel(task);
         }
     }

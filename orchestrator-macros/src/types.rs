@@ -83,7 +83,7 @@ pub(crate) fn spell_self(tokens: TokenStream, self_ty: &Type) -> TokenStream {
 }
 
 /// The tokens, all at one place.
-fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()
         .map(|mut token| {

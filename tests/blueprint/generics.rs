@@ -128,3 +128,19 @@ impl<const N: usize> Sized_<N> {
 async fn const_parameters_alone() {
     assert_eq!(run(Sized_::<2>, 7).await.unwrap(), [7, 7]);
 }
+
+struct Last<T>(fn(u8) -> T);
+
+#[blueprint]
+impl<T> Last<T> {
+    #[step]
+    async fn make(&self, value: u8) -> anyhow::Result<Option<T>> {
+        Ok(Some((self.0)(value)))
+    }
+}
+
+#[tokio::test]
+async fn an_output_by_projection() {
+    let value = run(Last(u16::from), 7).await.unwrap();
+    assert_eq!(value, Some(7));
+}

@@ -4,7 +4,6 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::GenericParam;
 
-use crate::model::Flow;
 use crate::parse::Head;
 use crate::signature::{Step, Takes};
 use crate::types;
@@ -26,7 +25,7 @@ pub(crate) struct Generics {
 }
 
 impl Generics {
-    pub(crate) fn new(head: &Head, steps: &[Step], flow: &[Flow]) -> Self {
+    pub(crate) fn new(head: &Head, steps: &[Step]) -> Self {
         let spell = |tokens: TokenStream| types::spell_self(tokens, &head.self_ty);
         let clause = head.generics.where_clause.iter();
         let mut generics = Self {
@@ -54,32 +53,51 @@ impl Generics {
             generics.args.extend(quote!(#ident,));
         }
         if !generics.names.is_empty() {
-            generics.added = generics.bounds(head, steps, flow);
+            generics.added = generics.bounds(head, steps);
         }
         generics
     }
 
     /// That the blueprint can be shared, and that what depends on a parameter can flow.
     ///
-    /// Of what depends on none, rustc knows by itself.
-    fn bounds(&self, head: &Head, steps: &[Step], flow: &[Flow]) -> Vec<TokenStream> {
+    /// The bounds are on the parameters in the types that flow, not on those types: a bound on a type
+    /// with a lifetime in it, if only the `'static` of a trait object, does harm. A future that holds
+    /// the type is looked at for any lifetime, and the bound would be preferred to the implementation
+    /// that holds for all of them.
+    fn bounds(&self, head: &Head, steps: &[Step]) -> Vec<TokenStream> {
         let self_ty = &head.self_ty;
-        let mut bounds =
-            vec![quote!(#self_ty: ::core::marker::Send + ::core::marker::Sync + 'static)];
+        let shared = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
+        let mut bounds = if types::has_lifetimes(self_ty.to_token_stream()) {
+            self.types
+                .iter()
+                .map(|name| quote!(#name: #shared))
+                .collect()
+        } else {
+            vec![quote!(#self_ty: #shared)]
+        };
         let mut seen: Vec<String> = Vec::new();
+        // Observed types first, since theirs is the stronger bound.
         let observed = steps.iter().filter_map(|step| match &step.takes {
             Takes::Reference(ty) => Some((ty, true)),
             _ => None,
         });
-        for (ty, observed) in observed.chain(flow.iter().map(|flow| (&flow.ty, false))) {
-            let text = ty.tokens.to_string();
-            if !ty.mentions(&self.names) || seen.contains(&text) {
-                continue;
+        let owned = steps.iter().flat_map(|step| match &step.takes {
+            Takes::Value(ty) => [
+                Some((ty, false)),
+                step.returns.success.as_ref().map(|ty| (ty, false)),
+            ],
+            _ => [None, None],
+        });
+        for (ty, is_observed) in observed.chain(owned.flatten()) {
+            for parameter in ty.parameters(&self.types) {
+                let text = parameter.to_string();
+                if seen.contains(&text) {
+                    continue;
+                }
+                seen.push(text);
+                let sync = is_observed.then(|| quote!(+ ::core::marker::Sync));
+                bounds.push(quote!(#parameter: ::core::marker::Send #sync + 'static));
             }
-            seen.push(text);
-            let ty = ty.unplaced();
-            let sync = observed.then(|| quote!(+ ::core::marker::Sync));
-            bounds.push(quote!(#ty: ::core::marker::Send #sync + 'static));
         }
         bounds
     }

@@ -136,8 +136,8 @@ use proc_macro::TokenStream;
 ///
 /// The block may have type and const parameters and a `where` clause, but no lifetimes. What the
 /// blueprint needs beyond the bounds written is added to what is generated: `Self: Send + Sync +
-/// 'static`, and `Send + 'static` for the types between the steps that depend on a parameter, `Sync`
-/// too where a step observes them. A trait whose async fns are called by a step promises that they
+/// 'static`, and `Send + 'static` for each parameter that a type between the steps holds (`T` in
+/// `Vec<T>`, `S::Item` in `Option<S::Item>`), `Sync` too where a step observes that type. A trait whose async fns are called by a step promises that they
 /// are `Send`:
 ///
 /// ```

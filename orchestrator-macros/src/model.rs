@@ -55,7 +55,7 @@ impl Pipeline {
             .map(|marked| Step::new(marked, self_ty, errors))
             .collect();
         let flow = flow(&steps, &runtime, head.impl_span);
-        let generics = Generics::new(&head, &steps, &flow);
+        let generics = Generics::new(&head, &steps);
         Self {
             runtime,
             inherited: head.inherited,

@@ -7,43 +7,48 @@
 //!
 //! use orchestrator::{Orchestrator, Task, blueprint};
 //!
+//! /// What the steps share: clients, settings.
 //! struct Welcome {
 //!     delay: Duration,
+//! }
+//!
+//! struct User {
+//!     name: String,
 //! }
 //!
 //! #[blueprint]
 //! impl Welcome {
 //!     /// Look the user up.
 //!     #[step(timeout = "10s", retry(times = 2, backoff = "200ms"))]
-//!     async fn fetch_name(&self, user: u64) -> anyhow::Result<String> {
-//!         Ok(format!("user {user}"))
+//!     async fn fetch_user(&self, id: u64) -> anyhow::Result<User> {
+//!         Ok(User { name: format!("user {id}") })
 //!     }
 //!
-//!     /// Let things settle. The task is parked meanwhile: a plain value in a queue.
+//!     /// Let things settle. Meanwhile the task is a plain value in a queue.
 //!     #[delay]
 //!     fn settle(&self) -> Duration {
 //!         self.delay
 //!     }
 //!
-//!     /// Greet. By reference it only looks: the name flows on, and out.
+//!     /// Greet. A step that takes its value by reference only looks at it: the user flows on.
 //!     #[step]
-//!     async fn greet(&self, name: &String) -> anyhow::Result<()> {
-//!         println!("welcome, {name}");
+//!     async fn greet(&self, user: &User) -> anyhow::Result<()> {
+//!         println!("welcome, {}", user.name);
 //!         Ok(())
 //!     }
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let welcome = Welcome { delay: Duration::from_millis(5) };
-//! let tasks = (1..=3).map(|user| Task::new(user, user));
-//! for result in Orchestrator::new(welcome).execute_tasks(tasks).await {
-//!     match result.outcome {
-//!         Ok(name) => println!("{}: greeted {name}", result.id),
-//!         Err(error) => println!("{}: {error}", result.id),
+//! #[tokio::main]
+//! async fn main() {
+//!     let welcome = Welcome { delay: Duration::from_millis(50) };
+//!     let tasks = (1..=3).map(|id| Task::new(id, id));
+//!     for result in Orchestrator::new(welcome).execute_tasks(tasks).await {
+//!         match result.outcome {
+//!             Ok(user) => println!("{}: greeted {}", result.id, user.name),
+//!             Err(error) => println!("{}: {error}", result.id),
+//!         }
 //!     }
 //! }
-//! # }
 //! ```
 //!
 //! The compiler checks the steps against each other: a step that takes what the step before it does
@@ -94,6 +99,11 @@
 //! * [`Blueprint`], [`Advance`], [`StepInfo`]: what the attribute writes, for those who look behind
 //!   it or write it by hand; [`diagram`] draws it.
 //! * [`Durable`], [`Storable`]: states that can be stored.
+
+// The README's code is tested like the docs' own.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 #[doc(hidden)]
 #[path = "support.rs"]

@@ -10,7 +10,7 @@ use syn::spanned::Spanned as _;
 
 use crate::expand::Names;
 use crate::model::Pipeline;
-use crate::options::Length;
+use crate::options::{Length, Retry};
 use crate::run::{method, this};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
@@ -33,30 +33,114 @@ impl<'a> Arm<'a> {
         }
     }
 
-    /// Calls the step with its timeout, and goes on by what it returned.
+    /// Calls the step, with its timeout, and goes on by what it returned.
+    ///
+    /// What is a local here before the call is a part of `advance`'s future, and so of every slot:
+    /// hence only what the call, or an attempt after it, can't do without.
     pub(crate) fn step(&self) -> TokenStream {
         let at = Span::mixed_site();
-        let runtime = &self.pipeline.runtime;
         let pattern = self.pattern();
+        let kept = self.kept();
         let call = self.call();
-        let (retry, kept) = self.kept();
-        let gone_on = self.gone_on();
-        let outcome = if let Some(timeout) = &self.step.options.timeout {
-            let limit = length(timeout);
-            let failed = self.failed(&quote_spanned!(at=> failure), None);
-            quote_spanned! {at=>
-                match #runtime::__private::within(#limit, #call).await {
-                    ::core::result::Result::Ok(returned) => #gone_on,
-                    ::core::result::Result::Err(failure) => #failed,
+        let yielded = if self.step.is_transform() {
+            quote_spanned!(at=> value)
+        } else {
+            quote_spanned!(at.located_at(self.step.returns.ty.span)=> ())
+        };
+        let advanced = self.advanced();
+        let returned = match &self.step.options.timeout {
+            Some(timeout) => self.within(timeout, &call),
+            None => quote_spanned!(at=> #call.await),
+        };
+        let Some(outcome) = self.outcome() else {
+            return quote_spanned! {at=>
+                #pattern => {
+                    let #yielded = #returned;
+                    #advanced
+                }
+            };
+        };
+        let asked = self
+            .when()
+            .map(|_| quote_spanned!(at=> let mut asked = true;));
+        let failed = self.failed();
+        quote_spanned! {at=>
+            #pattern => {
+                #kept
+                let returned = #returned;
+                #asked
+                match #outcome {
+                    ::core::result::Result::Ok(#yielded) => { #advanced }
+                    ::core::result::Result::Err(failure) => { #failed }
                 }
             }
-        } else {
-            quote_spanned! {at=>
-                let returned = #call.await;
-                #gone_on
+        }
+    }
+
+    /// The call under a timeout.
+    fn within(&self, timeout: &Length, call: &TokenStream) -> TokenStream {
+        let at = Span::mixed_site();
+        let runtime = &self.pipeline.runtime;
+        let limit = length(timeout);
+        // Dropped in here, before what it borrows is moved on; in edition 2021, a block's last
+        // expression would outlive it.
+        quote_spanned! {at=>
+            {
+                let limit = #limit;
+                let step = ::core::pin::pin!(#call);
+                let returned = #runtime::__private::within(limit, step).await;
+                returned
+            }
+        }
+    }
+
+    /// What the step `returned` as a `Result<_, StepFailure>`; `None` if it can't fail.
+    fn outcome(&self) -> Option<TokenStream> {
+        let at = Span::mixed_site();
+        let has_timeout = self.step.options.timeout.is_some();
+        if !self.step.returns.fallible {
+            return has_timeout.then(|| quote_spanned!(at=> returned));
+        }
+        let span = at.located_at(self.step.returns.ty.span);
+        let placed = types::respan(self.pipeline.runtime.clone(), span);
+        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(returned));
+        let failure = self.failure();
+        let asked = self.when().map(|when| {
+            let at_when = at.located_at(when.span());
+            let placed = types::respan(self.pipeline.runtime.clone(), at_when);
+            let asked = quote_spanned!(at_when=> #placed::__private::asked(&error, #when));
+            quote_spanned!(at=> asked = #asked;)
+        });
+        let outcome = quote_spanned! {at=>
+            match #result {
+                ::core::result::Result::Ok(value) => ::core::result::Result::Ok(value),
+                ::core::result::Result::Err(error) => {
+                    #asked
+                    ::core::result::Result::Err(#failure)
+                }
             }
         };
-        quote_spanned!(at=> #pattern => { #retry #kept #outcome })
+        if !has_timeout {
+            return Some(outcome);
+        }
+        Some(quote_spanned! {at=>
+            match returned {
+                ::core::result::Result::Ok(returned) => #outcome,
+                ::core::result::Result::Err(failure) => ::core::result::Result::Err(failure),
+            }
+        })
+    }
+
+    /// The failure that `error` is.
+    fn failure(&self) -> TokenStream {
+        let span = Span::mixed_site().located_at(self.step.returns.ty.span);
+        let placed = types::respan(self.pipeline.runtime.clone(), span);
+        quote_spanned!(span=> #placed::__private::StepError::into_failure(error))
+    }
+
+    /// The user's `when`.
+    fn when(&self) -> Option<&Expr> {
+        self.step.options.retry.as_ref()?.when.as_ref()
     }
 
     /// Asks the delay how long it is, and parks the state after it.
@@ -75,14 +159,17 @@ impl<'a> Arm<'a> {
             #runtime::Advance::Park { state: #after, pause }
         };
         let gone_on = if self.step.returns.fallible {
-            let failed = self.failed_by_error();
+            let failure = self.failure();
             quote_spanned! {at=>
                 match #runtime::__private::StepResult::into_result(returned) {
                     ::core::result::Result::Ok(returned) => {
                         let pause = #pause;
                         #parked
                     }
-                    ::core::result::Result::Err(error) => #failed,
+                    ::core::result::Result::Err(error) => #runtime::Advance::Failed {
+                        failure: #failure,
+                        again: ::core::option::Option::None,
+                    },
                 }
             }
         } else {
@@ -130,31 +217,6 @@ impl<'a> Arm<'a> {
         }
     }
 
-    /// What follows on `returned`, which the step returned.
-    fn gone_on(&self) -> TokenStream {
-        let at = Span::mixed_site();
-        let runtime = &self.pipeline.runtime;
-        let span = at.located_at(self.step.returns.ty.span);
-        let placed = types::respan(runtime.clone(), span);
-        let yielded = if self.step.is_transform() {
-            quote_spanned!(at=> value)
-        } else {
-            quote_spanned!(span=> ())
-        };
-        let advanced = self.advanced();
-        if !self.step.returns.fallible {
-            return quote_spanned!(at=> { let #yielded = returned; #advanced });
-        }
-        let failed = self.failed_by_error();
-        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(returned));
-        quote_spanned! {at=>
-            match #result {
-                ::core::result::Result::Ok(#yielded) => { #advanced }
-                ::core::result::Result::Err(error) => #failed,
-            }
-        }
-    }
-
     /// The next state, or the end, of `value`.
     fn advanced(&self) -> TokenStream {
         let at = Span::mixed_site();
@@ -179,18 +241,49 @@ impl<'a> Arm<'a> {
         quote_spanned!(at=> let value = <#self_ty as #link<#place>>::feed::<()>(value);)
     }
 
-    /// The retry policy, and the copy of the input for another attempt.
-    fn kept(&self) -> (TokenStream, TokenStream) {
+    /// The number of retries, and the copy of a value that the call takes away.
+    fn kept(&self) -> TokenStream {
+        let at = Span::mixed_site();
+        let runtime = &self.pipeline.runtime;
+        let (Some(retry), Takes::Value(Spelled { span, .. })) =
+            (&self.step.options.retry, &self.step.takes)
+        else {
+            return TokenStream::new();
+        };
+        let times = times(retry);
+        let placed = types::respan(runtime.clone(), *span);
+        let keep = quote_spanned! {at.located_at(*span)=>
+            #placed::__private::Kept::keep(value, is_left)
+        };
+        quote_spanned! {at=>
+            let times = #times;
+            let is_left = #runtime::Retry::times(times).allows_after(cx.attempt());
+            let (value, kept) = #keep;
+        }
+    }
+
+    /// The end of an attempt by `failure`.
+    fn failed(&self) -> TokenStream {
         let at = Span::mixed_site();
         let runtime = &self.pipeline.runtime;
         let Some(retry) = &self.step.options.retry else {
-            return Default::default();
+            return quote_spanned! {at=>
+                #runtime::Advance::Failed { failure, again: ::core::option::Option::None }
+            };
         };
-        let times = match &retry.times {
-            Expr::Lit(literal) => quote!(#literal),
-            expr => quote_spanned! {at.located_at(expr.span())=>
-                { let times: ::core::primitive::u32 = #expr; times }
-            },
+        let state = self.state_at(self.index);
+        let (times, kept) = if self.step.is_transform() {
+            let kept = quote_spanned!(at=> kept.map(|value| #state));
+            (quote_spanned!(at=> times), kept)
+        } else {
+            let kept = quote_spanned!(at=> ::core::option::Option::Some(#state));
+            (times(retry), kept)
+        };
+        let kept = match self.when() {
+            Some(_) => {
+                quote_spanned!(at=> if asked { #kept } else { ::core::option::Option::None })
+            }
+            None => kept,
         };
         let backoff = retry.backoff.as_ref().map(|backoff| {
             let backoff = length(backoff);
@@ -200,73 +293,20 @@ impl<'a> Arm<'a> {
             let max = length(max);
             quote_spanned!(at=> .max(#max))
         });
-        let policy = quote_spanned!(at=> let retry = #runtime::Retry::times(#times) #backoff #max;);
-        let Takes::Value(Spelled { span, .. }) = &self.step.takes else {
-            return (policy, TokenStream::new());
-        };
-        let placed = types::respan(runtime.clone(), *span);
-        let keep = quote_spanned!(at.located_at(*span)=> #placed::__private::Kept::keep(&value));
-        let kept = quote_spanned! {at=>
-            let kept = if retry.allows_after(cx.attempt()) {
-                ::core::option::Option::Some(#keep)
-            } else {
-                ::core::option::Option::None
-            };
-        };
-        (policy, kept)
-    }
-
-    /// The end of an attempt that returned `error`.
-    fn failed_by_error(&self) -> TokenStream {
-        let at = Span::mixed_site();
-        let span = at.located_at(self.step.returns.ty.span);
-        let runtime = types::respan(self.pipeline.runtime.clone(), span);
-        let failure = quote_spanned!(span=> #runtime::__private::StepError::into_failure(error));
-        let when = self
-            .step
-            .options
-            .retry
-            .as_ref()
-            .and_then(|retry| retry.when.as_ref());
-        self.failed(&failure, when)
-    }
-
-    /// The end of a failed attempt. With a `when`, `error` is asked whether another may follow.
-    fn failed(&self, failure: &TokenStream, when: Option<&Expr>) -> TokenStream {
-        let at = Span::mixed_site();
-        let runtime = &self.pipeline.runtime;
-        if self.step.options.retry.is_none() {
-            return quote_spanned! {at=>
-                #runtime::Advance::Failed {
-                    failure: #failure,
-                    again: ::core::option::Option::None,
-                }
-            };
-        }
-        let state = self.state_at(self.index);
-        let kept = if self.step.is_transform() {
-            quote_spanned!(at=> kept.map(|value| #state))
-        } else {
-            quote_spanned!(at=> ::core::option::Option::Some(#state))
-        };
-        let asked = when.map(|when| {
-            let at_when = at.located_at(when.span());
-            let placed = types::respan(runtime.clone(), at_when);
-            let asked = quote_spanned!(at_when=> #placed::__private::asked(&error, #when));
-            quote_spanned!(at=> let asked = #asked;)
-        });
-        let kept = match when {
-            Some(_) => {
-                quote_spanned!(at=> if asked { #kept } else { ::core::option::Option::None })
-            }
-            None => kept,
-        };
         quote_spanned! {at=>
-            {
-                #asked
-                #runtime::__private::failed(#failure, #kept, &retry, cx)
-            }
+            let retry = #runtime::Retry::times(#times) #backoff #max;
+            #runtime::__private::failed(failure, #kept, &retry, cx)
         }
+    }
+}
+
+/// An expression of type `u32`.
+fn times(retry: &Retry) -> TokenStream {
+    match &retry.times {
+        Expr::Lit(literal) => quote!(#literal),
+        expr => quote_spanned! {Span::mixed_site().located_at(expr.span())=>
+            { let times: ::core::primitive::u32 = #expr; times }
+        },
     }
 }
 

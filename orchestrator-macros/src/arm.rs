@@ -48,10 +48,11 @@ impl<'a> Arm<'a> {
             quote_spanned!(at.located_at(self.step.returns.ty.span)=> ())
         };
         let advanced = self.advanced();
-        let returned = match &self.step.options.timeout {
-            Some(timeout) => self.within(timeout, &call),
-            None => quote_spanned!(at=> #call.await),
-        };
+        let timeout = self.step.options.timeout.as_ref();
+        let returned = timeout.map_or_else(
+            || quote_spanned!(at=> #call.await),
+            |timeout| self.within(timeout, &call),
+        );
         let Some(outcome) = self.outcome() else {
             return quote_spanned! {at=>
                 #pattern => {

@@ -1,6 +1,6 @@
 //! The parameters of the block, and the bounds that the blueprint adds to them.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::GenericParam;
 
@@ -68,10 +68,10 @@ impl Generics {
         let self_ty = &head.self_ty;
         let shared = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
         let mut bounds = if types::has_lifetimes(self_ty.to_token_stream()) {
-            self.types
-                .iter()
-                .map(|name| quote!(#name: #shared))
-                .collect()
+            // With the user's place on it, a lint would look at the parameter.
+            let unplaced = |name: &Ident| types::respan(quote!(#name), Span::mixed_site());
+            let names = self.types.iter().map(unplaced);
+            names.map(|name| quote!(#name: #shared)).collect()
         } else {
             vec![quote!(#self_ty: #shared)]
         };

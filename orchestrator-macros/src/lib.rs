@@ -130,7 +130,7 @@ use proc_macro::TokenStream;
 ///
 /// A delay says how long the task waits, and the engine does the waiting. It returns a `Duration` or a
 /// `Result<Duration, E>`, sees the value by reference or not at all, and may be `async` or not. It takes
-/// no options. The time that it says may lie beyond a restart of the program in a durable run.
+/// no options. In a durable run, a delay goes on after a restart with what is left of it.
 ///
 /// # Generic blueprints
 ///

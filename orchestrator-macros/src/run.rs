@@ -39,7 +39,7 @@ pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
         .collect()
 }
 
-/// For each neighbours whose types have to agree, an implementation of a private trait that hands
+/// For each two neighbours whose types have to agree, an implementation of a private trait that hands
 /// the value on.
 ///
 /// The message of `Feeds` names the step by the name of a type parameter: a type of that name would

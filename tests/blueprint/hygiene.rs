@@ -265,9 +265,7 @@ mod reexported {
         ($name:ident) => {
             pub(crate) struct $name;
 
-            #[$crate::hygiene::reexported::runtime::blueprint(
-                            crate = $crate::hygiene::reexported::runtime
-                        )]
+            #[runtime::blueprint(crate = $crate::hygiene::reexported::runtime)]
             impl $name {
                 #[step(timeout = "1s", retry = 1)]
                 async fn first(&self, value: u8) -> Result<u16, std::fmt::Error> {

@@ -32,6 +32,8 @@ pub(crate) struct Run {
     /// All but ours.
     pub(crate) kept: TokenStream,
     pub(crate) found: Option<Found>,
+    /// Whether it holds both of ours, so that nothing more can be said of the fn.
+    is_ambiguous: bool,
 }
 
 impl Run {
@@ -40,6 +42,7 @@ impl Run {
         let mut run = Self {
             kept: TokenStream::new(),
             found: None,
+            is_ambiguous: false,
         };
         let mut docs = Vec::new();
         let mut conditions = Vec::new();
@@ -65,6 +68,9 @@ impl Run {
             next = rest
                 .pop_if(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#'));
         }
+        if run.is_ambiguous {
+            run.found = None;
+        }
         if let Some(found) = &mut run.found {
             docs.join("\n").trim().clone_into(&mut found.doc);
             for cfg in conditions {
@@ -89,10 +95,13 @@ impl Run {
                 let name = &mark.name;
                 errors.at(name.span(), format!("`#[{name}]` stands here twice"));
             }
-            Some(_) => errors.at(
-                mark.name.span(),
-                "a fn is either a `#[step]` or a `#[delay]`, not both",
-            ),
+            Some(_) => {
+                errors.at(
+                    mark.name.span(),
+                    "a fn is either a `#[step]` or a `#[delay]`, not both",
+                );
+                self.is_ambiguous = true;
+            }
         }
     }
 }

@@ -74,7 +74,9 @@ pub(crate) fn parse(
 
 /// The first entry, and what follows its comma.
 fn parse_first(input: ParseStream<'_>) -> syn::Result<(Entry, TokenStream)> {
-    let name = input.call(Ident::parse_any)?;
+    let name = input
+        .call(Ident::parse_any)
+        .map_err(|error| syn::Error::new(error.span(), "expected the name of an option"))?;
     let value = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         Value::Expr(input.parse()?)

@@ -13,11 +13,12 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
     let mut errors = Errors::default();
     let parsed = parse::parse(item, &mut errors);
     let generated = parsed.head.map(|head| {
-        let has_lifetimes = head.refuse_lifetimes(&mut errors);
+        // What no stand-in can be written for.
+        let is_beyond = head.refuse_lifetimes(&mut errors) | head.refuse_unnamed(&mut errors);
         let pipeline = Pipeline::new(arguments, head, parsed.steps, &mut errors);
         let items = if errors.is_empty() {
             pipeline_items(&pipeline)
-        } else if has_lifetimes {
+        } else if is_beyond {
             TokenStream::new()
         } else {
             stub_items(&pipeline)

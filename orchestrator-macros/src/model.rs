@@ -2,12 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, GenericParam, Type, WherePredicate};
+use syn::Attribute;
 
 use crate::attributes::Kind;
 use crate::entries;
 use crate::errors::Errors;
-use crate::parse::{Head, MarkedFn};
+use crate::generics::Generics;
+use crate::parse::{Head, MarkedFn, plain};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
 
@@ -23,22 +24,6 @@ pub(crate) struct Pipeline {
     pub(crate) steps: Vec<Step>,
     /// The value before each step, and the output.
     pub(crate) flow: Vec<Flow>,
-}
-
-/// The generics of the `impl`, in the pieces that the generated items need.
-pub(crate) struct Generics {
-    /// `T: Bound, const N: usize`
-    pub(crate) params: TokenStream,
-    /// `T, N`
-    pub(crate) args: TokenStream,
-    /// `T` and `N`
-    pub(crate) names: Vec<String>,
-    /// Each type parameter.
-    pub(crate) types: Vec<TokenStream>,
-    /// What the user wrote after `where`.
-    pub(crate) written: Vec<TokenStream>,
-    /// What the blueprint needs beyond it.
-    pub(crate) added: Vec<TokenStream>,
 }
 
 /// The value that flows between two steps.
@@ -57,7 +42,7 @@ impl Pipeline {
         errors: &mut Errors,
     ) -> Self {
         let runtime = runtime(arguments, errors);
-        let name = name(&head, errors);
+        let name = head.name().map(plain).unwrap_or_default();
         if marked.is_empty() && errors.is_empty() {
             errors.at(
                 head.impl_span,
@@ -70,7 +55,7 @@ impl Pipeline {
             .map(|marked| Step::new(marked, self_ty, errors))
             .collect();
         let flow = flow(&steps, &runtime, head.impl_span);
-        let generics = generics(&head, &steps, &flow);
+        let generics = Generics::new(&head, &steps);
         Self {
             runtime,
             inherited: head.inherited,
@@ -132,17 +117,6 @@ fn runtime(arguments: TokenStream, errors: &mut Errors) -> TokenStream {
     quote!(::orchestrator)
 }
 
-/// The blueprint's name: that of its type.
-fn name(head: &Head, errors: &mut Errors) -> String {
-    if let Type::Path(path) = types::peel(&head.self_ty)
-        && let Some(last) = path.path.segments.last()
-    {
-        return crate::parse::plain(&last.ident);
-    }
-    errors.under(&head.self_ty, "a blueprint is a struct or an enum");
-    String::new()
-}
-
 /// The type before each step, and after the last.
 ///
 /// It is named by the next step that names one, else it is what the previous step yields, else `()`.
@@ -170,62 +144,9 @@ fn yielded(step: &Step, runtime: &TokenStream) -> Spelled {
     if !step.returns.fallible {
         return step.returns.ty.clone();
     }
+    let runtime = types::respan(runtime.clone(), *span);
     Spelled {
         tokens: quote_spanned!(*span=> <#tokens as #runtime::__private::StepResult>::Ok),
         span: *span,
     }
-}
-
-fn generics(head: &Head, steps: &[Step], flow: &[Flow]) -> Generics {
-    let self_ty = &head.self_ty;
-    let spell = |tokens: TokenStream| types::spell_self(tokens, self_ty);
-    let mut generics = Generics {
-        params: spell(head.generics.params.to_token_stream()),
-        args: TokenStream::new(),
-        names: Vec::new(),
-        types: Vec::new(),
-        written: Vec::new(),
-        added: Vec::new(),
-    };
-    if head.generics.params.is_empty() {
-        return generics;
-    }
-    for param in &head.generics.params {
-        let ident = match param {
-            GenericParam::Type(param) => {
-                generics.types.push(param.ident.to_token_stream());
-                &param.ident
-            }
-            GenericParam::Const(param) => &param.ident,
-            // Refused.
-            GenericParam::Lifetime(_) => continue,
-        };
-        generics.names.push(ident.to_string());
-        generics.args.extend(quote!(#ident,));
-    }
-    if let Some(clause) = &head.generics.where_clause {
-        let predicates = clause.predicates.iter();
-        generics.written = predicates
-            .map(|predicate: &WherePredicate| spell(predicate.to_token_stream()))
-            .collect();
-    }
-
-    let mut added = vec![quote!(#self_ty: ::core::marker::Send + ::core::marker::Sync + 'static)];
-    let mut seen: Vec<String> = Vec::new();
-    let observed = steps.iter().filter_map(|step| match &step.takes {
-        Takes::Reference(ty) => Some((ty, true)),
-        _ => None,
-    });
-    for (ty, observed) in observed.chain(flow.iter().map(|flow| (&flow.ty, false))) {
-        let text = ty.tokens.to_string();
-        if !ty.mentions(&generics.names) || seen.contains(&text) {
-            continue;
-        }
-        seen.push(text);
-        let ty = ty.unplaced();
-        let sync = observed.then(|| quote!(+ ::core::marker::Sync));
-        added.push(quote!(#ty: ::core::marker::Send #sync + 'static));
-    }
-    generics.added = added;
-    generics
 }

@@ -10,6 +10,7 @@ use syn::{Attribute, Generics, Signature, Token, Type, Visibility, WhereClause};
 
 use crate::attributes::{Found, Mark, Run};
 use crate::errors::Errors;
+use crate::types;
 
 /// What stands under `#[blueprint]`.
 pub(crate) struct Parsed {
@@ -42,6 +43,23 @@ impl Head {
             );
         }
         has_some
+    }
+
+    /// Refuses a type without a name of its own. Gives whether it is one.
+    pub(crate) fn refuse_unnamed(&self, errors: &mut Errors) -> bool {
+        let is_unnamed = self.name().is_none();
+        if is_unnamed {
+            errors.under(&self.self_ty, "a blueprint is a struct or an enum");
+        }
+        is_unnamed
+    }
+
+    /// The name of the type.
+    pub(crate) fn name(&self) -> Option<&Ident> {
+        match types::peel(&self.self_ty) {
+            Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+            _ => None,
+        }
     }
 }
 
@@ -180,7 +198,7 @@ fn parse_body(body: TokenStream, steps: &mut Vec<MarkedFn>, errors: &mut Errors)
                 doc: found.doc,
                 signature,
             }),
-            Err(error) => errors.push(explain(&found, error, &rest)),
+            Err(error) => errors.push(explain(&found, &error, &rest)),
         }
     }
     emitted
@@ -209,7 +227,7 @@ fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {
 }
 
 /// Says of a marked item whose signature can't be parsed what is the matter.
-fn explain(found: &Found, error: syn::Error, reversed: &[TokenTree]) -> syn::Error {
+fn explain(found: &Found, error: &syn::Error, reversed: &[TokenTree]) -> syn::Error {
     let is_fn = reversed
         .iter()
         .rev()
@@ -217,7 +235,9 @@ fn explain(found: &Found, error: syn::Error, reversed: &[TokenTree]) -> syn::Err
         .take_while(|token| !matches!(token, TokenTree::Punct(punct) if "#;=".contains(punct.as_char())))
         .any(|token| matches!(token, TokenTree::Ident(ident) if *ident == "fn"));
     if is_fn {
-        return error;
+        // rustc says the same in its own words, unless it reads more than we do.
+        let message = format!("this step's signature can't be read: {error}");
+        return syn::Error::new(error.span(), message);
     }
     let Mark { name, .. } = &found.mark;
     syn::Error::new(name.span(), format!("`#[{name}]` goes on a fn"))

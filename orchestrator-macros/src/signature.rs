@@ -36,6 +36,8 @@ pub(crate) enum Takes {
 /// What a step returns.
 pub(crate) struct Returns {
     pub(crate) ty: Spelled,
+    /// What is yielded by it, as far as it is written.
+    pub(crate) success: Option<Spelled>,
     /// Whether it is named `Result`.
     pub(crate) fallible: bool,
     /// Whether it may be a `Result` under another name.
@@ -296,6 +298,7 @@ fn takes(argument: &PatType, kind: Kind, self_ty: &Type, errors: &mut Errors) ->
 fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Returns {
     let nothing = Returns {
         ty: Spelled::unit(signature.ident.span()),
+        success: None,
         fallible: false,
         opaque: false,
     };
@@ -307,8 +310,14 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
         return nothing;
     }
     let fallible = types::is_named(ty, "Result");
+    let success = if fallible {
+        types::success(ty)
+    } else {
+        Some(ty)
+    };
     Returns {
         ty: Spelled::new(ty, self_ty),
+        success: success.map(|ty| Spelled::new(ty, self_ty)),
         fallible,
         opaque: !fallible && matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)),
     }

@@ -51,10 +51,12 @@ fn all_errors_come_in_one_go() {
             #[step(tiemout = "1s", timeout = "1 fortnight", retry)]
             fn first(self, a: A, b: B) -> &str {}
             #[step]
-            #[delay]
             async fn second<T>() where T: X {}
             #[delay(timeout = "1s")]
             fn third(&self, value: &mut A) {}
+            #[delay]
+            #[step]
+            fn fourth() {}
         }
     };
     let errors = errors(quote!(krate = x), item);

@@ -1,6 +1,6 @@
 //! What can be told of a type from its tokens.
 
-use proc_macro2::{Group, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
@@ -19,9 +19,17 @@ impl Spelled {
         Self { tokens, span }
     }
 
-    /// The type's tokens with no place in the user's code, where only lints would look at it.
-    pub(crate) fn unplaced(&self) -> TokenStream {
-        respan(self.tokens.clone(), Span::mixed_site())
+    /// The parameters of the block, and the types projected from them, that a value of this type
+    /// holds; with no place in the user's code, where only lints would look at them.
+    pub(crate) fn parameters(&self, names: &[Ident]) -> Vec<TokenStream> {
+        let mut found = Vec::new();
+        if let Ok(ty) = syn::parse2(self.tokens.clone()) {
+            find_parameters(&ty, names, &mut found);
+        }
+        found
+            .into_iter()
+            .map(|tokens| respan(tokens, Span::mixed_site()))
+            .collect()
     }
 
     /// The type `()`, where nothing names another.
@@ -44,6 +52,60 @@ fn mentions(tokens: TokenStream, names: &[String]) -> bool {
         TokenTree::Group(group) => mentions(group.stream(), names),
         _ => false,
     })
+}
+
+/// Whether there may be a lifetime in it, if only the `'static` of a trait object.
+pub(crate) fn has_lifetimes(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "dyn",
+        TokenTree::Punct(punct) => punct.as_char() == '\'',
+        TokenTree::Group(group) => has_lifetimes(group.stream()),
+        TokenTree::Literal(_) => false,
+    })
+}
+
+fn find_parameters(ty: &Type, names: &[Ident], found: &mut Vec<TokenStream>) {
+    match ty {
+        Type::Path(path) => {
+            let segments = &path.path.segments;
+            let is_parameter = match &path.qself {
+                Some(qself) => names
+                    .iter()
+                    .any(|name| mentions(qself.ty.to_token_stream(), &[name.to_string()])),
+                None => segments
+                    .first()
+                    .is_some_and(|first| names.contains(&first.ident)),
+            };
+            if is_parameter {
+                found.push(ty.to_token_stream());
+                return;
+            }
+            let lists = segments
+                .iter()
+                .filter_map(|segment| match &segment.arguments {
+                    PathArguments::AngleBracketed(list) => Some(&list.args),
+                    _ => None,
+                });
+            for argument in lists.flatten() {
+                if let GenericArgument::Type(ty) = argument {
+                    find_parameters(ty, names, found);
+                }
+            }
+        }
+        Type::Array(array) => find_parameters(&array.elem, names, found),
+        Type::Group(group) => find_parameters(&group.elem, names, found),
+        Type::Paren(paren) => find_parameters(&paren.elem, names, found),
+        Type::Ptr(pointer) => find_parameters(&pointer.elem, names, found),
+        Type::Reference(reference) => find_parameters(&reference.elem, names, found),
+        Type::Slice(slice) => find_parameters(&slice.elem, names, found),
+        Type::Tuple(tuple) => {
+            for ty in &tuple.elems {
+                find_parameters(ty, names, found);
+            }
+        }
+        // Whether a trait object or a fn pointer is `Send` does not hang on what it mentions.
+        _ => {}
+    }
 }
 
 /// The first token's span, also inside invisible delimiters.
@@ -83,7 +145,7 @@ pub(crate) fn spell_self(tokens: TokenStream, self_ty: &Type) -> TokenStream {
 }
 
 /// The tokens, all at one place.
-fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     tokens
         .into_iter()
         .map(|mut token| {
@@ -117,24 +179,29 @@ pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
     }
 }
 
-/// Whether the type, or the first type argument of a type named `Result`, is plainly not `()`.
+/// What a type named `Result` is a result of, as far as it says so.
+pub(crate) fn success(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = peel(ty) else {
+        return None;
+    };
+    match &path.path.segments.last()?.arguments {
+        PathArguments::AngleBracketed(list) => {
+            list.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Whether the type, or what it is a `Result` of, is plainly not `()`.
 pub(crate) fn yields_something(ty: &Type) -> bool {
+    if is_named(ty, "Result") {
+        return success(ty).is_some_and(yields_something);
+    }
     match peel(ty) {
         Type::Tuple(tuple) => !tuple.elems.is_empty(),
-        Type::Path(path) => match path.path.segments.last() {
-            Some(name) if name.ident == "Result" => match &name.arguments {
-                PathArguments::AngleBracketed(list) => list
-                    .args
-                    .iter()
-                    .find_map(|argument| match argument {
-                        GenericArgument::Type(ty) => Some(yields_something(ty)),
-                        _ => None,
-                    })
-                    .unwrap_or(false),
-                _ => false,
-            },
-            _ => true,
-        },
         Type::Never(_) => false,
         _ => true,
     }

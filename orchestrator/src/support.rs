@@ -1,9 +1,8 @@
 //! What the code that `#[blueprint]` writes calls. Not for anybody else: no promise is kept here.
 
-use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use anyhow;
@@ -78,15 +77,19 @@ impl<E: Into<anyhow::Error>> StepError for E {
     message = "a step that is retried and takes `{Self}` by value needs it to be `Clone`",
     label = "is not `Clone`; a step that takes it by reference needs no copy"
 )]
-pub trait Kept {
-    /// A copy for another attempt.
-    fn keep(&self) -> Self;
+pub trait Kept: Sized {
+    /// The input, and a copy for another attempt if one is left.
+    ///
+    /// It takes the input and gives it back, since a local that was once borrowed stays in the
+    /// future that it is a local of.
+    fn keep(self, is_left: bool) -> (Self, Option<Self>);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone> Kept for T {
-    fn keep(&self) -> Self {
-        self.clone()
+    fn keep(self, is_left: bool) -> (Self, Option<Self>) {
+        let kept = is_left.then(|| self.clone());
+        (self, kept)
     }
 }
 
@@ -113,26 +116,39 @@ pub fn asked<E>(error: &E, when: impl FnOnce(&E) -> bool) -> bool {
 
 /// Runs `step` for at most `limit`.
 ///
-/// # Errors
-///
-/// The failure that says so, if it takes longer. The step's future is dropped then.
-pub async fn within<F: Future>(limit: Duration, step: F) -> Result<F::Output, StepFailure> {
-    let mut step = pin!(step);
-    let mut timer = pin!(None::<Sleep>);
-    poll_fn(|cx| {
+/// It yields the step's output, or the failure that says that it took longer. The step stays with the
+/// caller, who drops it: a future that is handed over would be in memory twice.
+pub fn within<F: Future>(limit: Duration, step: Pin<&mut F>) -> Within<'_, F> {
+    Within {
+        step,
+        limit,
+        timer: None,
+    }
+}
+
+/// The future of [`within`].
+pub struct Within<'a, F> {
+    step: Pin<&'a mut F>,
+    limit: Duration,
+    /// A timer costs more than a step that is ready at once, and more room than most futures: so it
+    /// is made only for a step that is not ready.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = Result<F::Output, StepFailure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { step, limit, timer } = self.get_mut();
         if let Poll::Ready(output) = step.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        loop {
-            if let Some(timer) = timer.as_mut().as_pin_mut() {
-                return timer.poll(cx).map(|()| Err(StepFailure::timed_out(limit)));
-            }
-            // A timer costs more than a step that is ready at once, so it is made only for one
-            // that is not.
-            timer.set(Some(tokio::time::sleep(limit)));
-        }
-    })
-    .await
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(*limit)));
+        timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(StepFailure::timed_out(*limit)))
+    }
 }
 
 /// The end of an attempt that failed: another attempt from `kept` after a pause, or the task's end.

@@ -267,3 +267,50 @@ async fn an_enum_is_a_blueprint_too() {
     assert_eq!(run(Either::Left, ()).await.unwrap(), "left");
     assert_eq!(run(Either::Right, ()).await.unwrap(), "right");
 }
+
+/// Its steps are named like what is generated or called.
+struct NamedAlike;
+
+#[blueprint]
+impl NamedAlike {
+    #[step]
+    async fn start(&self, _: u8) -> anyhow::Result<u16> {
+        Ok(1)
+    }
+
+    #[step]
+    async fn advance(&self, _: u16) -> anyhow::Result<u32> {
+        Ok(2)
+    }
+
+    #[step]
+    async fn feed(&self, _: u32) -> anyhow::Result<u64> {
+        Ok(3)
+    }
+
+    #[delay]
+    fn position(&self, _: &u64) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_may_be_named_like_anything() {
+    assert_eq!(run(NamedAlike, 0).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_blueprint_may_stand_in_a_fn() {
+    struct Local(u8);
+    struct Payload(u8);
+
+    #[blueprint]
+    impl Local {
+        #[step]
+        async fn add(&self, payload: Payload) -> u8 {
+            self.0 + payload.0
+        }
+    }
+
+    assert_eq!(run(Local(1), Payload(2)).await.unwrap(), 3);
+}

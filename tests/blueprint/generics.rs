@@ -1,6 +1,8 @@
 //! Blueprints over type and const parameters.
 
+use std::any::Any;
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::time::Duration;
 
 use orchestrator::{Blueprint, blueprint};
@@ -127,4 +129,81 @@ impl<const N: usize> Sized_<N> {
 #[tokio::test]
 async fn const_parameters_alone() {
     assert_eq!(run(Sized_::<2>, 7).await.unwrap(), [7, 7]);
+}
+
+struct Last<T>(fn(u8) -> T);
+
+#[blueprint]
+impl<T> Last<T> {
+    #[step]
+    async fn make(&self, value: u8) -> anyhow::Result<Option<T>> {
+        Ok(Some((self.0)(value)))
+    }
+}
+
+#[tokio::test]
+async fn an_output_by_projection() {
+    let value = run(Last(u16::from), 7).await.unwrap();
+    assert_eq!(value, Some(7));
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+struct Objects<T>(T);
+
+#[blueprint]
+impl<T: Clone + Send + Sync + 'static> Objects<T> {
+    #[step(timeout = "1s")]
+    async fn promise(&self, (): ()) -> Pin<Box<dyn Future<Output = T> + Send>> {
+        let value = self.0.clone();
+        Box::pin(async { value })
+    }
+
+    #[step]
+    async fn keep(&self) {
+        tokio::task::yield_now().await;
+    }
+
+    #[step]
+    async fn resolve(&self, promise: Boxed<T>) -> Box<dyn Any + Send + Sync> {
+        Box::new(promise.await)
+    }
+
+    #[step]
+    async fn look(&self, value: &Box<dyn Any + Send + Sync>) {
+        tokio::task::yield_now().await;
+        assert!(value.is::<T>());
+    }
+
+    #[step]
+    async fn back(
+        &self,
+        value: Box<dyn Any + Send + Sync>,
+    ) -> (Option<T>, for<'a> fn(&'a str) -> &'a str) {
+        (value.downcast_ref::<T>().cloned(), str::trim)
+    }
+}
+
+#[tokio::test]
+async fn payloads_with_trait_objects() {
+    let (value, trim) = run(Objects(7), ()).await.unwrap();
+    assert_eq!((value, trim(" x ")), (Some(7), "x"));
+}
+
+struct Partly<T, U>(T, U);
+
+#[blueprint]
+impl<T: Debug> Partly<T, Box<dyn Debug + Send + Sync>> {
+    #[step(timeout = "1s")]
+    async fn show(&self, (): ()) -> anyhow::Result<(String, Vec<T>)> {
+        tokio::task::yield_now().await;
+        Ok((format!("{:?} {:?}", self.0, self.1), Vec::new()))
+    }
+}
+
+#[tokio::test]
+async fn a_self_type_with_a_trait_object() {
+    let object: Box<dyn Debug + Send + Sync> = Box::new("x");
+    let (text, _) = run(Partly(1, object), ()).await.unwrap();
+    assert_eq!(text, "1 \"x\"");
 }

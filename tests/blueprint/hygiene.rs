@@ -256,3 +256,33 @@ mod attributes {
 async fn attributes_are_kept() {
     crate::run(attributes::Attributes, 1).await.unwrap();
 }
+
+/// A crate that re-exports the runtime can write blueprints for those who do not depend on it.
+mod reexported {
+    pub(crate) use ::orchestrator as runtime;
+
+    macro_rules! blueprint {
+        ($name:ident) => {
+            pub(crate) struct $name;
+
+            #[runtime::blueprint(crate = $crate::hygiene::reexported::runtime)]
+            impl $name {
+                #[step(timeout = "1s", retry = 1)]
+                async fn first(&self, value: u8) -> Result<u16, std::fmt::Error> {
+                    Ok(value.into())
+                }
+
+                #[step]
+                async fn second(&self, _: &u16) {}
+            }
+        };
+    }
+
+    blueprint!(Reexported);
+}
+
+#[tokio::test]
+async fn a_macro_can_name_the_runtime() {
+    let value = crate::run(reexported::Reexported, 1).await.unwrap();
+    assert_eq!(value, 1);
+}

@@ -7,6 +7,7 @@ mod generics;
 mod hygiene;
 mod lints;
 mod retry;
+mod size;
 mod stored;
 mod timeout;
 mod visibility;

@@ -1,0 +1,104 @@
+//! The parameters of the block, and the bounds that the blueprint adds to them.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::GenericParam;
+
+use crate::parse::Head;
+use crate::signature::{Step, Takes};
+use crate::types;
+
+/// The generics of the `impl`, in the pieces that the generated items need.
+pub(crate) struct Generics {
+    /// `T: Bound, const N: usize`
+    pub(crate) params: TokenStream,
+    /// `T, N`
+    pub(crate) args: TokenStream,
+    /// `T` and `N`
+    pub(crate) names: Vec<String>,
+    /// Each type parameter.
+    pub(crate) types: Vec<Ident>,
+    /// What the user wrote after `where`.
+    pub(crate) written: Vec<TokenStream>,
+    /// What the blueprint needs beyond it.
+    pub(crate) added: Vec<TokenStream>,
+}
+
+impl Generics {
+    pub(crate) fn new(head: &Head, steps: &[Step]) -> Self {
+        let spell = |tokens: TokenStream| types::spell_self(tokens, &head.self_ty);
+        let clause = head.generics.where_clause.iter();
+        let mut generics = Self {
+            params: spell(head.generics.params.to_token_stream()),
+            args: TokenStream::new(),
+            names: Vec::new(),
+            types: Vec::new(),
+            written: clause
+                .flat_map(|clause| &clause.predicates)
+                .map(|predicate| spell(predicate.to_token_stream()))
+                .collect(),
+            added: Vec::new(),
+        };
+        for param in &head.generics.params {
+            let ident = match param {
+                GenericParam::Type(param) => {
+                    generics.types.push(param.ident.clone());
+                    &param.ident
+                }
+                GenericParam::Const(param) => &param.ident,
+                // Refused.
+                GenericParam::Lifetime(_) => continue,
+            };
+            generics.names.push(ident.to_string());
+            generics.args.extend(quote!(#ident,));
+        }
+        if !generics.names.is_empty() {
+            generics.added = generics.bounds(head, steps);
+        }
+        generics
+    }
+
+    /// That the blueprint can be shared, and that what depends on a parameter can flow.
+    ///
+    /// The bounds are on the parameters in the types that flow, not on those types: a bound on a type
+    /// with a lifetime in it, if only the `'static` of a trait object, does harm. A future that holds
+    /// the type is looked at for any lifetime, and the bound would be preferred to the implementation
+    /// that holds for all of them.
+    fn bounds(&self, head: &Head, steps: &[Step]) -> Vec<TokenStream> {
+        let self_ty = &head.self_ty;
+        let shared = quote!(::core::marker::Send + ::core::marker::Sync + 'static);
+        let mut bounds = if types::has_lifetimes(self_ty.to_token_stream()) {
+            // With the user's place on it, a lint would look at the parameter.
+            let unplaced = |name: &Ident| types::respan(quote!(#name), Span::mixed_site());
+            let names = self.types.iter().map(unplaced);
+            names.map(|name| quote!(#name: #shared)).collect()
+        } else {
+            vec![quote!(#self_ty: #shared)]
+        };
+        let mut seen: Vec<String> = Vec::new();
+        // Observed types first, since theirs is the stronger bound.
+        let observed = steps.iter().filter_map(|step| match &step.takes {
+            Takes::Reference(ty) => Some((ty, true)),
+            _ => None,
+        });
+        let owned = steps.iter().flat_map(|step| match &step.takes {
+            Takes::Value(ty) => [
+                Some((ty, false)),
+                step.returns.success.as_ref().map(|ty| (ty, false)),
+            ],
+            _ => [None, None],
+        });
+        for (ty, is_observed) in observed.chain(owned.flatten()) {
+            for parameter in ty.parameters(&self.types) {
+                let text = parameter.to_string();
+                if seen.contains(&text) {
+                    continue;
+                }
+                seen.push(text);
+                let sync = is_observed.then(|| quote!(+ ::core::marker::Sync));
+                bounds.push(quote!(#parameter: ::core::marker::Send #sync + 'static));
+            }
+        }
+        bounds
+    }
+}

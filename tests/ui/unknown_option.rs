@@ -1,0 +1,21 @@
+use orchestrator::{Orchestrator, blueprint};
+
+struct P;
+
+#[blueprint]
+impl P {
+    #[step(tiemout = "10s")]
+    async fn slip(&self) {}
+
+    #[step(limit = 3)]
+    async fn not_yet(&self) {}
+
+    #[step(retry(times = 2, back_off = "1s"))]
+    async fn inner(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {
+    let _ = Orchestrator::new(P);
+}

@@ -1,0 +1,272 @@
+//! The one writer of standard error: [`Terminal`].
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::{mpsc, oneshot};
+
+use super::redaction::redact;
+
+/// How many messages may wait to be written. Who sends more waits.
+const WAITING: usize = 1024;
+/// How many messages are written at a time.
+const BATCH: usize = 1024;
+/// Progress is shown no more often than this.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+
+/// Takes what is to be shown on standard error: events, messages and progress.
+///
+/// All of it goes through one thread, so that lines and the progress bar do not run into each
+/// other, and so that a terminal which takes nothing more (Ctrl-S) holds up the steps that write to
+/// it and nothing else. Writing may fail, as when the other side was closed: it then stops, and
+/// fails nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Terminal {
+    messages: mpsc::Sender<Message>,
+    quiet: bool,
+}
+
+/// What the thread is sent.
+#[derive(Debug)]
+enum Message {
+    /// A line, and whom to tell that it was written.
+    Event(String, oneshot::Sender<()>),
+    Line(String),
+    Progress(Progress),
+    Close,
+}
+
+/// How far the program has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) stage: Stage,
+    pub(crate) done: u64,
+    pub(crate) total: Option<u64>,
+    pub(crate) note: String,
+}
+
+/// What the program is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Copies what can be read only once; counted in bytes.
+    Copying,
+    /// Checks the input; counted in bytes.
+    Checking,
+    /// Runs the tasks; counted in rows.
+    Running,
+}
+
+/// Waits for the thread.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    terminal: Terminal,
+    thread: JoinHandle<()>,
+}
+
+impl Terminal {
+    /// Starts the writer. `progress` asks for a progress bar, which only a terminal gets.
+    pub(crate) fn start(quiet: bool, progress: bool) -> io::Result<(Self, Closing)> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let bar = if progress && !quiet && io::stderr().is_terminal() {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        } else {
+            ProgressBar::hidden()
+        };
+        let thread = std::thread::Builder::new()
+            .name("terminal".into())
+            .spawn(|| Writer::new(bar).run(receiver))?;
+        let terminal = Self {
+            messages: sender,
+            quiet,
+        };
+        let closing = Closing {
+            terminal: terminal.clone(),
+            thread,
+        };
+        Ok((terminal, closing))
+    }
+
+    /// Writes an event, and returns when it was written. Nothing under `--quiet`.
+    pub(crate) async fn event(&self, line: String) {
+        if self.quiet {
+            return;
+        }
+        let (written, done) = oneshot::channel();
+        // The writer is gone only when the program is about to end.
+        if self
+            .messages
+            .send(Message::Event(line, written))
+            .await
+            .is_ok()
+        {
+            let _ = done.await;
+        }
+    }
+
+    /// Says what is good to know. Nothing under `--quiet`. Not for async code.
+    pub(crate) fn note(&self, line: impl Into<String>) {
+        if !self.quiet {
+            self.error(line);
+        }
+    }
+
+    /// Says what went wrong. Not for async code.
+    pub(crate) fn error(&self, line: impl Into<String>) {
+        let _ = self.messages.blocking_send(Message::Line(line.into()));
+    }
+
+    /// Says what is good to know, from async code. Nothing under `--quiet`.
+    pub(crate) async fn note_async(&self, line: impl Into<String>) {
+        if !self.quiet {
+            let _ = self.messages.send(Message::Line(line.into())).await;
+        }
+    }
+
+    /// Shows how far the program has come, unless the terminal is busy.
+    pub(crate) fn progress(&self, progress: Progress) {
+        let _ = self.messages.try_send(Message::Progress(progress));
+    }
+}
+
+impl Closing {
+    /// Returns when everything was written.
+    pub(crate) fn wait(self) {
+        let _ = self.terminal.messages.blocking_send(Message::Close);
+        // A panic of the thread has nowhere to be told.
+        let _ = self.thread.join();
+    }
+}
+
+/// A text on one line: control characters, which a terminal might obey, are written out.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// What the thread works on.
+struct Writer {
+    bar: ProgressBar,
+    stage: Option<Stage>,
+    shown: Instant,
+    /// Whether a write has failed. Nothing is written from then on.
+    broken: bool,
+    lines: Vec<u8>,
+    written: Vec<oneshot::Sender<()>>,
+}
+
+impl Writer {
+    fn new(bar: ProgressBar) -> Self {
+        Self {
+            bar,
+            stage: None,
+            shown: Instant::now(),
+            broken: false,
+            lines: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let mut progress = None;
+            let mut close = false;
+            for message in batch.drain(..) {
+                match message {
+                    Message::Event(line, done) => {
+                        self.push(&line);
+                        self.written.push(done);
+                    }
+                    Message::Line(line) => self.push(&line),
+                    Message::Progress(latest) => progress = Some(latest),
+                    Message::Close => close = true,
+                }
+            }
+            self.write();
+            if close {
+                break;
+            }
+            if let Some(progress) = progress {
+                self.show(progress);
+            }
+        }
+        self.bar.finish_and_clear();
+    }
+
+    fn push(&mut self, line: &str) {
+        self.lines.extend_from_slice(redact(line).as_bytes());
+        self.lines.push(b'\n');
+    }
+
+    /// Writes all lines at once, and tells those who wait for them.
+    fn write(&mut self) {
+        if !self.lines.is_empty() && !self.broken {
+            let written = self
+                .bar
+                .suspend(|| io::stderr().lock().write_all(&self.lines));
+            self.broken = written.is_err();
+        }
+        self.lines.clear();
+        for done in self.written.drain(..) {
+            // The step may have been dropped.
+            let _ = done.send(());
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        if self.bar.is_hidden() || self.broken {
+            return;
+        }
+        let changed = self.stage.replace(progress.stage) != Some(progress.stage);
+        if changed {
+            self.bar.reset();
+            self.bar.set_style(style(progress.stage));
+        } else if self.shown.elapsed() < PROGRESS_EVERY {
+            return;
+        }
+        self.shown = Instant::now();
+        match progress.total {
+            Some(total) => self.bar.set_length(total),
+            None => self.bar.unset_length(),
+        }
+        self.bar.set_message(progress.note);
+        self.bar.set_position(progress.done);
+    }
+}
+
+/// How the bar looks.
+fn style(stage: Stage) -> ProgressStyle {
+    let template = match stage {
+        Stage::Copying => "copying the input: {bytes}",
+        Stage::Checking => "checking {wide_bar} {bytes}/{total_bytes}",
+        Stage::Running => "{wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} left{msg}",
+    };
+    // A template that does not parse costs the looks, and nothing else.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(one_line("a\r\nb\u{1b}[2Jé"), "a\\r\\nb\\u{1b}[2Jé");
+    }
+
+    #[test]
+    fn every_stage_has_a_look() {
+        for stage in [Stage::Copying, Stage::Checking, Stage::Running] {
+            style(stage);
+        }
+    }
+}

@@ -1,31 +1,13 @@
 //! What the code that `#[blueprint]` writes calls. Not for anybody else: no promise is kept here.
 
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 pub use anyhow;
 
-use crate::{Advance, Retry, StepContext, StepFailure};
-
-/// The value that a step yields is the one that the next step takes.
-///
-/// `StepName` is an empty type that bears the taking step's name, for the message.
-#[diagnostic::on_unimplemented(
-    message = "step `{StepName}` takes `{Next}`, but the step before it yields `{Self}`",
-    label = "expected `{Self}`, which the step before yields"
-)]
-pub trait Feeds<Next, StepName> {
-    /// Hands the value on.
-    fn feed(self) -> Next;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T, StepName> Feeds<T, StepName> for T {
-    fn feed(self) -> T {
-        self
-    }
-}
+use crate::{Advance, Blueprint, Retry, StepContext, StepFailure, Storable};
 
 /// The types in a step's `Result`, whatever alias it is written by.
 #[diagnostic::on_unimplemented(message = "`{Self}` is named `Result` but is not one")]
@@ -34,11 +16,77 @@ pub trait StepResult {
     type Ok;
     /// How it fails.
     type Error;
+
+    /// Itself.
+    ///
+    /// # Errors
+    ///
+    /// As it is.
+    fn into_result(self) -> Result<Self::Ok, Self::Error>;
 }
 
 impl<T, E> StepResult for Result<T, E> {
     type Ok = T;
     type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// A step's own error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the error of a step",
+    label = "needs `std::error::Error + Send + Sync + 'static`, as `anyhow::Error::from` does"
+)]
+pub trait StepError {
+    /// The failure that the engine reports.
+    fn into_failure(self) -> StepFailure;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<anyhow::Error>> StepError for E {
+    fn into_failure(self) -> StepFailure {
+        StepFailure::failed(self)
+    }
+}
+
+/// The input of a step that may be tried again.
+#[diagnostic::on_unimplemented(
+    message = "a step that is retried and takes `{Self}` by value needs it to be `Clone`",
+    label = "is not `Clone`; a step that takes it by reference needs no copy"
+)]
+pub trait Kept {
+    /// A copy for another attempt.
+    fn keep(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Kept for T {
+    fn keep(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// What a step returns, to be looked at for a `Result` that goes by another name.
+pub struct Returned<T>(PhantomData<T>);
+
+impl<T, E> Returned<Result<T, E>> {
+    /// It is one.
+    pub const IS_RESULT: bool = true;
+}
+
+/// What holds of [`Returned`] types that are no `Result`: an item of the type itself goes first.
+pub trait Plain {
+    /// It is none.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> Plain for Returned<T> {}
+
+/// Whether `when` wants another attempt after this error.
+pub fn asked<E>(error: &E, when: impl FnOnce(&E) -> bool) -> bool {
+    when(error)
 }
 
 /// Runs `step` for at most `limit`.
@@ -77,4 +125,25 @@ pub fn failed<S, O>(
         _ => None,
     };
     Advance::Failed { failure, again }
+}
+
+/// What a state is stored as: the name of the step that it stands at, and the value as JSON.
+pub type Encoded = anyhow::Result<(&'static str, String)>;
+
+/// A state as something to store.
+///
+/// # Errors
+///
+/// If the value's `Serialize` refuses it.
+pub fn encode<T: Storable>(step: &'static str, value: &T) -> Encoded {
+    Ok((step, value.to_json()?))
+}
+
+/// The answer for the stored name of a step that there is not.
+///
+/// # Errors
+///
+/// Always.
+pub fn unknown_step<B: Blueprint, T>(step: &str) -> anyhow::Result<T> {
+    Err(anyhow::anyhow!("`{}` has no step `{step}`", B::NAME))
 }

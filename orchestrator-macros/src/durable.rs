@@ -1,0 +1,99 @@
+//! The states as something to write down: the implementation of `Durable`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+
+use crate::expand::{Names, never_arm};
+use crate::model::Pipeline;
+use crate::types::Spelled;
+
+/// The name under which the state after a last delay is stored. No fn can be called so.
+const END: &str = "$end";
+
+/// `impl Durable`, on the condition that what flows is `Storable`.
+pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream {
+    let at = Span::mixed_site();
+    let Pipeline {
+        runtime, self_ty, ..
+    } = pipeline;
+    let Names { state, steps, .. } = names;
+    let (params, args) = (pipeline.params(), pipeline.args());
+    let stored = stored(pipeline);
+    let conditions: Vec<_> = conditions(pipeline, &stored);
+    let full = pipeline.full_where(&conditions);
+    let stored_under = (0..stored.len()).map(|index| {
+        let name = pipeline.steps.get(index).map_or(END, |step| &step.name);
+        (name, names.variant(pipeline, index))
+    });
+    let (encode, decode): (Vec<_>, Vec<_>) = stored_under
+        .map(|(name, variant)| {
+            (
+                quote_spanned!(at=> #steps::#variant(value) => #runtime::__private::encode(#name, value),),
+                quote_spanned! {at=>
+                    #name => #runtime::Storable::from_json(json)
+                        .map(|value| #state(#steps::#variant(value))),
+                },
+            )
+        })
+        .unzip();
+    let never = never_arm(pipeline, names, true);
+    quote_spanned! {at=>
+        #[automatically_derived]
+        impl #params #runtime::Durable for #self_ty #full {
+            fn encode(state: &#state #args) -> #runtime::__private::Encoded {
+                match &state.0 { #(#encode)* #never }
+            }
+
+            fn decode(step: &::core::primitive::str, json: &::core::primitive::str)
+            -> #runtime::__private::anyhow::Result<#state #args> {
+                match step {
+                    #(#decode)*
+                    _ => #runtime::__private::unknown_step::<Self, _>(step),
+                }
+            }
+        }
+    }
+}
+
+/// `impl Durable` for a pipeline that has errors.
+pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
+    let Pipeline {
+        runtime, self_ty, ..
+    } = pipeline;
+    let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
+    quote_spanned! {Span::mixed_site()=>
+        #[automatically_derived]
+        impl #params #runtime::Durable for #self_ty #full {
+            fn encode((): &()) -> #runtime::__private::Encoded {
+                #runtime::__private::unknown_step::<Self, _>("")
+            }
+
+            fn decode(step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::__private::anyhow::Result<()> {
+                #runtime::__private::unknown_step::<Self, _>(step)
+            }
+        }
+    }
+}
+
+/// The types that are stored, by position.
+fn stored(pipeline: &Pipeline) -> Vec<&Spelled> {
+    let count = pipeline.steps.len() + usize::from(pipeline.ends_with_delay());
+    pipeline.flow[..count].iter().map(|flow| &flow.ty).collect()
+}
+
+/// A condition a type. The `for<'a>` puts the question off to where it matters: without it, rustc
+/// would refuse a blueprint that is never stored.
+fn conditions(pipeline: &Pipeline, stored: &[&Spelled]) -> Vec<TokenStream> {
+    let runtime = &pipeline.runtime;
+    let mut seen: Vec<String> = Vec::new();
+    let mut conditions = Vec::new();
+    for Spelled { tokens, .. } in stored {
+        let text = tokens.to_string();
+        if !seen.contains(&text) {
+            seen.push(text);
+            conditions
+                .push(quote_spanned!(Span::mixed_site()=> for<'__a> #tokens: #runtime::Storable));
+        }
+    }
+    conditions
+}

@@ -1,0 +1,300 @@
+//! A checked pipeline -> code.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote_spanned};
+
+use crate::attributes::Kind;
+use crate::errors::Errors;
+use crate::model::Pipeline;
+use crate::{durable, parse, run};
+
+/// Expands `#[blueprint(arguments)] item`.
+pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let parsed = parse::parse(item, &mut errors);
+    let generated = parsed.head.map(|head| {
+        let has_lifetimes = head.refuse_lifetimes(&mut errors);
+        let pipeline = Pipeline::new(arguments, head, parsed.steps, &mut errors);
+        let items = if errors.is_empty() {
+            pipeline_items(&pipeline)
+        } else if has_lifetimes {
+            TokenStream::new()
+        } else {
+            stub_items(&pipeline)
+        };
+        let inherited = &pipeline.inherited;
+        quote_spanned! {Span::mixed_site()=>
+            #(#inherited)*
+            const _: () = { #items };
+        }
+    });
+    // The user's own items come first: an editor looks for a name's first occurrence.
+    let mut tokens = parsed.emitted;
+    tokens.extend(errors.into_tokens());
+    tokens.extend(generated);
+    tokens
+}
+
+/// The names of generated items. The block that holds them also resolves the user's types, so they
+/// must hide nothing of the user's.
+pub(crate) struct Names {
+    /// The state's public face.
+    pub(crate) state: Ident,
+    /// The enum in it.
+    pub(crate) steps: Ident,
+    /// The variant after a last delay.
+    pub(crate) end: Ident,
+    /// The variant that uses the type parameters.
+    pub(crate) never: Ident,
+}
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        let ident = |name| Ident::new(name, Span::mixed_site());
+        Self {
+            state: ident("__State"),
+            steps: ident("__Steps"),
+            end: ident("__End"),
+            never: ident("__Never"),
+        }
+    }
+
+    /// The variant for the state before step `index`; that past the last step is the end.
+    pub(crate) fn variant(&self, pipeline: &Pipeline, index: usize) -> Ident {
+        match pipeline.steps.get(index) {
+            Some(step) => {
+                let mut ident = step.ident.clone();
+                ident.set_span(Span::mixed_site());
+                ident
+            }
+            None => self.end.clone(),
+        }
+    }
+
+    /// The fn that calls a step.
+    pub(crate) fn runner(name: &str) -> Ident {
+        format_ident!("__run_{name}", span = Span::mixed_site())
+    }
+
+    /// The trait that hands a value to step `name`.
+    pub(crate) fn feeds(name: &str) -> Ident {
+        format_ident!("__Feeds_{name}", span = Span::mixed_site())
+    }
+}
+
+impl Pipeline {
+    /// The `where` clause of the items that need only what the user wrote.
+    pub(crate) fn written_where(&self) -> TokenStream {
+        clause(&self.generics.written, &[])
+    }
+
+    /// The `where` clause of the items that are the blueprint at work.
+    pub(crate) fn full_where(&self, more: &[TokenStream]) -> TokenStream {
+        let mut added = self.generics.added.clone();
+        added.extend_from_slice(more);
+        clause(&self.generics.written, &added)
+    }
+
+    /// `<T: Bound, const N: usize>`
+    pub(crate) fn params(&self) -> TokenStream {
+        angle(&self.generics.params)
+    }
+
+    /// `<T, N>`
+    pub(crate) fn args(&self) -> TokenStream {
+        angle(&self.generics.args)
+    }
+}
+
+fn angle(inner: &TokenStream) -> TokenStream {
+    if inner.is_empty() {
+        return TokenStream::new();
+    }
+    quote_spanned!(Span::mixed_site()=> <#inner>)
+}
+
+fn clause(written: &[TokenStream], added: &[TokenStream]) -> TokenStream {
+    if written.is_empty() && added.is_empty() {
+        return TokenStream::new();
+    }
+    quote_spanned!(Span::mixed_site()=> where #(#written,)* #(#added,)*)
+}
+
+fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
+    let names = Names::new();
+    let state = state(pipeline, &names);
+    let checks = run::checks(pipeline);
+    let feeds = run::feeds(pipeline);
+    let runners = run::runners(pipeline);
+    let blueprint = blueprint_impl(pipeline, &names);
+    let durable = durable::implementation(pipeline, &names);
+    quote_spanned! {Span::mixed_site()=>
+        #state
+        #checks
+        #feeds
+        #runners
+        #blueprint
+        #durable
+    }
+}
+
+/// The enum with one variant a step, and the struct that keeps the payloads' privacy.
+fn state(pipeline: &Pipeline, names: &Names) -> TokenStream {
+    let Names {
+        state,
+        steps,
+        end,
+        never,
+    } = names;
+    let (params, args, written) = (pipeline.params(), pipeline.args(), pipeline.written_where());
+    let at = Span::mixed_site();
+    let variants = pipeline.steps.iter().enumerate().map(|(index, _)| {
+        let variant = names.variant(pipeline, index);
+        let payload = &pipeline.flow[index].ty.tokens;
+        quote_spanned!(at=> #variant(#payload),)
+    });
+    let end = pipeline.ends_with_delay().then(|| {
+        let payload = &pipeline.flow[pipeline.steps.len()].ty.tokens;
+        quote_spanned!(at=> #end(#payload),)
+    });
+    let never = (!pipeline.generics.types.is_empty()).then(|| {
+        let types = &pipeline.generics.types;
+        quote_spanned!(at=> #never(::core::convert::Infallible, ::core::marker::PhantomData<(#(fn(&#types),)*)>),)
+    });
+    quote_spanned! {at=>
+        enum #steps #params #written { #(#variants)* #end #never }
+        pub struct #state #params (#steps #args) #written;
+    }
+}
+
+fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
+    let at = Span::mixed_site();
+    let Pipeline {
+        runtime,
+        name,
+        self_ty,
+        ..
+    } = pipeline;
+    let Names {
+        state, steps, end, ..
+    } = names;
+    let (params, args, full) = (pipeline.params(), pipeline.args(), pipeline.full_where(&[]));
+    let input = &pipeline.flow[0].ty.tokens;
+    let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
+    let first = names.variant(pipeline, 0);
+    let infos = (0..pipeline.steps.len()).map(|index| info(pipeline, index));
+    let positions = (0..pipeline.steps.len()).map(|index| {
+        let variant = names.variant(pipeline, index);
+        let index = Literal::usize_unsuffixed(index);
+        quote_spanned!(at=> #steps::#variant(_) => #index,)
+    });
+    let end = pipeline.ends_with_delay().then(|| {
+        let index = Literal::usize_unsuffixed(pipeline.steps.len() - 1);
+        quote_spanned!(at=> #steps::#end(_) => #index,)
+    });
+    let never = never_arm(pipeline, names, true);
+    let advance = run::advance(pipeline, names);
+    quote_spanned! {at=>
+        #[automatically_derived]
+        impl #params #runtime::Blueprint for #self_ty #full {
+            type Input = #input;
+            type Output = #output;
+            type State = #state #args;
+
+            const NAME: &'static ::core::primitive::str = #name;
+            const STEPS: &'static [#runtime::StepInfo] = &[#(#infos,)*];
+
+            fn start(input: #input) -> #state #args {
+                #state(#steps::#first(input))
+            }
+
+            fn position(state: &#state #args) -> ::core::primitive::usize {
+                match &state.0 { #(#positions)* #end #never }
+            }
+
+            #advance
+        }
+    }
+}
+
+/// The arm for the variant that is never made.
+pub(crate) fn never_arm(pipeline: &Pipeline, names: &Names, borrowed: bool) -> TokenStream {
+    if pipeline.generics.types.is_empty() {
+        return TokenStream::new();
+    }
+    let Names { steps, never, .. } = names;
+    let at = Span::mixed_site();
+    let star = borrowed.then(|| quote_spanned!(at=> *));
+    quote_spanned!(at=> #steps::#never(never, _) => match #star never {},)
+}
+
+/// The step's entry in `STEPS`.
+fn info(pipeline: &Pipeline, index: usize) -> TokenStream {
+    let at = Span::mixed_site();
+    let runtime = &pipeline.runtime;
+    let step = &pipeline.steps[index];
+    let (name, doc) = (&step.name, &step.doc);
+    let kind = match step.kind {
+        Kind::Step => quote_spanned!(at=> Step),
+        Kind::Delay => quote_spanned!(at=> Delay),
+    };
+    let takes = &pipeline.flow[index].ty.tokens;
+    let yields = &pipeline.flow[index + 1].ty.tokens;
+    let doc = (!doc.is_empty()).then(|| quote_spanned!(at=> .with_doc(#doc)));
+    let timeout = step.options.timeout.as_ref().map(|timeout| {
+        let text = timeout.text();
+        quote_spanned!(at=> .with_timeout(#text))
+    });
+    let retry = step.options.retry.as_ref().map(|retry| {
+        let text = &retry.text;
+        quote_spanned!(at=> .with_retry(#text))
+    });
+    quote_spanned! {at=>
+        #runtime::StepInfo::new(
+            #name,
+            #runtime::StepKind::#kind,
+            ::core::any::type_name::<#takes>,
+            ::core::any::type_name::<#yields>,
+        )
+        #doc #timeout #retry
+    }
+}
+
+/// What stands in for a pipeline that has errors, so that its uses have none.
+fn stub_items(pipeline: &Pipeline) -> TokenStream {
+    let at = Span::mixed_site();
+    let Pipeline {
+        runtime,
+        name,
+        self_ty,
+        ..
+    } = pipeline;
+    let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
+    let input = &pipeline.flow[0].ty.tokens;
+    let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
+    let durable = durable::stub(pipeline);
+    quote_spanned! {at=>
+        #[automatically_derived]
+        impl #params #runtime::Blueprint for #self_ty #full {
+            type Input = #input;
+            type Output = #output;
+            type State = ();
+
+            const NAME: &'static ::core::primitive::str = #name;
+            const STEPS: &'static [#runtime::StepInfo] = &[];
+
+            fn start(_: #input) {}
+
+            fn position((): &()) -> ::core::primitive::usize {
+                0
+            }
+
+            fn advance(&self, (): (), _: &#runtime::StepContext)
+            -> impl ::core::future::Future<Output = #runtime::Advance<(), #output>> + ::core::marker::Send
+            {
+                ::core::future::pending()
+            }
+        }
+        #durable
+    }
+}

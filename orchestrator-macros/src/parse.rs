@@ -1,0 +1,215 @@
+//! Tokens -> what the user wrote.
+//!
+//! Only the head of the `impl` and the signatures of the marked fns are parsed. All else, bodies
+//! above all, is passed on as it came: rustc reports what is wrong there, once and better.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Generics, Signature, Token, Type, Visibility, WhereClause};
+
+use crate::attributes::{Found, Mark, Run};
+use crate::errors::Errors;
+
+/// What stands under `#[blueprint]`.
+pub(crate) struct Parsed {
+    /// The user's tokens without our helper attributes.
+    pub(crate) emitted: TokenStream,
+    /// The head of the `impl`; `None` if it is none that a blueprint can be made from.
+    pub(crate) head: Option<Head>,
+    /// The marked fns in source order.
+    pub(crate) steps: Vec<MarkedFn>,
+}
+
+/// `impl<…> SelfType where …`.
+pub(crate) struct Head {
+    /// Those attributes of the block that hold for what we generate, too.
+    pub(crate) inherited: Vec<Attribute>,
+    pub(crate) impl_span: Span,
+    pub(crate) generics: Generics,
+    pub(crate) self_ty: Type,
+}
+
+impl Head {
+    /// Refuses lifetimes, since a blueprint is `'static`. Gives whether there are any.
+    pub(crate) fn refuse_lifetimes(&self, errors: &mut Errors) -> bool {
+        let mut lifetimes = self.generics.lifetimes().peekable();
+        let has_some = lifetimes.peek().is_some();
+        for param in lifetimes {
+            errors.at(
+                param.lifetime.span(),
+                "a blueprint outlives every borrow, so it has no lifetime parameters: own what the steps use, or share it by an `Arc`",
+            );
+        }
+        has_some
+    }
+}
+
+/// A fn marked `#[step]` or `#[delay]`.
+pub(crate) struct MarkedFn {
+    pub(crate) mark: Mark,
+    pub(crate) doc: String,
+    pub(crate) signature: Signature,
+}
+
+/// Takes apart what stands under `#[blueprint]`.
+pub(crate) fn parse(item: TokenStream, errors: &mut Errors) -> Parsed {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    // An item that a `macro_rules` was given comes in invisible delimiters.
+    if let [TokenTree::Group(group)] = tokens.as_slice()
+        && group.delimiter() == Delimiter::None
+    {
+        tokens = group.stream().into_iter().collect();
+    }
+    let body = match tokens.pop() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => Some(group),
+        last => {
+            tokens.extend(last);
+            None
+        }
+    };
+    let header: TokenStream = tokens.into_iter().collect();
+    let head = match parse_head.parse2(header.clone()) {
+        Ok(head) if body.is_some() => Some(head),
+        Ok(head) => {
+            errors.at(head.impl_span, NOT_AN_IMPL);
+            None
+        }
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    };
+
+    let mut steps = Vec::new();
+    let mut emitted = header;
+    if let Some(body) = body {
+        // What is wrong with the steps of something that is no blueprint does not matter.
+        let mut ignored = Errors::default();
+        let errors = if head.is_some() { errors } else { &mut ignored };
+        let inner = parse_body(body.stream(), &mut steps, errors);
+        let mut group = Group::new(Delimiter::Brace, inner);
+        group.set_span(body.span());
+        emitted.extend([TokenTree::Group(group)]);
+    }
+    Parsed {
+        emitted,
+        head,
+        steps,
+    }
+}
+
+const NOT_AN_IMPL: &str = "`#[blueprint]` goes on the `impl` block that holds the steps";
+
+fn parse_head(input: ParseStream<'_>) -> syn::Result<Head> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let start = input.span();
+    let _: Option<Token![default]> = input.parse()?;
+    let unsafety: Option<Token![unsafe]> = input.parse()?;
+    if !input.peek(Token![impl]) {
+        // The rest is of no interest, and an error would hide ours.
+        input.parse::<TokenStream>()?;
+        return Err(syn::Error::new(start, NOT_AN_IMPL));
+    }
+    let impl_span = input.parse::<Token![impl]>()?.span;
+    let fork = input.fork();
+    let mut generics = match fork.parse::<Generics>() {
+        Ok(_) => input.parse()?,
+        // `impl <T as Trait>::Type {}` begins like generics, and is rustc's to refuse.
+        Err(_) if input.peek(Token![<]) && input.fork().parse::<Type>().is_ok() => {
+            Generics::default()
+        }
+        Err(error) => return Err(error),
+    };
+    let negative: Option<Token![!]> = if input.peek2(Token![>]) {
+        None
+    } else {
+        input.parse()?
+    };
+    let self_ty: Type = input.parse()?;
+    if input.peek(Token![for]) {
+        input.parse::<TokenStream>()?;
+        return Err(syn::Error::new_spanned(
+            self_ty,
+            "`#[blueprint]` goes on an inherent `impl` block: a trait's `impl` can't hold the steps",
+        ));
+    }
+    generics.where_clause = input.parse::<Option<WhereClause>>()?;
+    if !input.is_empty() {
+        return Err(input.error("expected the `{` of the `impl` block"));
+    }
+    if unsafety.is_some() || negative.is_some() {
+        return Err(syn::Error::new(start, NOT_AN_IMPL));
+    }
+    let inherited = attributes
+        .into_iter()
+        .filter(|attribute| {
+            ["allow", "cfg"]
+                .iter()
+                .any(|name| attribute.path().is_ident(name))
+        })
+        .collect();
+    Ok(Head {
+        inherited,
+        impl_span,
+        generics,
+        self_ty,
+    })
+}
+
+/// Goes through the block's tokens, takes our attributes out and keeps the signatures under them.
+fn parse_body(body: TokenStream, steps: &mut Vec<MarkedFn>, errors: &mut Errors) -> TokenStream {
+    let mut emitted = TokenStream::new();
+    let mut rest: Vec<TokenTree> = body.into_iter().collect();
+    // From the end, so that taking a token is cheap.
+    rest.reverse();
+    while let Some(token) = rest.pop() {
+        let is_attribute = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '#');
+        if !is_attribute {
+            emitted.extend([token]);
+            continue;
+        }
+        let run = Run::take(token, &mut rest, errors);
+        emitted.extend(run.kept);
+        let Some(found) = run.found else { continue };
+        let after = rest.iter().rev().cloned().collect();
+        match parse_signature.parse2(after) {
+            Ok(signature) => steps.push(MarkedFn {
+                mark: found.mark,
+                doc: found.doc,
+                signature,
+            }),
+            Err(error) => errors.push(explain(&found, error, &rest)),
+        }
+    }
+    emitted
+}
+
+fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {
+    input.parse::<Visibility>()?;
+    let _: Option<Token![default]> = input.parse()?;
+    let signature = input.parse()?;
+    // The body stays as it is.
+    input.parse::<TokenStream>()?;
+    Ok(signature)
+}
+
+/// Says of a marked item whose signature can't be parsed what is the matter.
+fn explain(found: &Found, error: syn::Error, reversed: &[TokenTree]) -> syn::Error {
+    let is_fn = reversed
+        .iter()
+        .rev()
+        .take_while(|token| !matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace))
+        .take_while(|token| !matches!(token, TokenTree::Punct(punct) if "#;=".contains(punct.as_char())))
+        .any(|token| matches!(token, TokenTree::Ident(ident) if *ident == "fn"));
+    if is_fn {
+        return error;
+    }
+    let Mark { name, .. } = &found.mark;
+    syn::Error::new(name.span(), format!("`#[{name}]` goes on a fn"))
+}
+
+/// The name of the fn without the `r#` of a raw identifier.
+pub(crate) fn plain(ident: &Ident) -> String {
+    let name = ident.to_string();
+    name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
+}

@@ -1,0 +1,92 @@
+//! "Unknown option" errors that name the nearest valid one.
+
+/// The sentence for a name that is none of `valid`; `of` says whose options these are.
+pub(crate) fn unknown(name: &str, valid: &[&str], of: &str) -> String {
+    let list = list(valid);
+    let noun = if valid.len() == 1 {
+        "option"
+    } else {
+        "options"
+    };
+    let are = if valid.len() == 1 { "is" } else { "are" };
+    match nearest(name, valid) {
+        Some(near) => format!(
+            "unknown option `{name}`: did you mean `{near}`? The {noun} of {of} {are} {list}"
+        ),
+        None => format!("unknown option `{name}`: the {noun} of {of} {are} {list}"),
+    }
+}
+
+/// The names in backquotes, with an "and" before the last.
+fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [first @ .., last] => {
+            let first: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
+            format!("{} and `{last}`", first.join(", "))
+        }
+    }
+}
+
+/// The valid name that is few enough edits away to be what was meant.
+fn nearest<'a>(name: &str, valid: &[&'a str]) -> Option<&'a str> {
+    valid
+        .iter()
+        .map(|near| (distance(name, near), *near))
+        .filter(|(edits, near)| *edits <= near.chars().count().max(3) / 3)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, near)| near)
+}
+
+/// How many insertions, deletions, replacements and swaps of neighbours lead from one to the other.
+fn distance(from: &str, to: &str) -> usize {
+    let from: Vec<char> = from.chars().collect();
+    let to: Vec<char> = to.chars().collect();
+    let mut rows = vec![(0..=to.len()).collect::<Vec<_>>()];
+    for i in 1..=from.len() {
+        let mut row = vec![i];
+        for j in 1..=to.len() {
+            let replace = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
+            let mut best = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[from.len()][to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_understood() {
+        for (slip, meant) in [
+            ("tiemout", "timeout"),
+            ("time_out", "timeout"),
+            ("Timeout", "timeout"),
+            ("retries", "retry"),
+            ("rety", "retry"),
+        ] {
+            let near = nearest(slip, &["timeout", "retry"]);
+            assert_eq!(near, (slip != "retries").then_some(meant), "{slip}");
+        }
+    }
+
+    #[test]
+    fn what_is_far_from_all_gets_the_list_alone() {
+        assert_eq!(
+            unknown("concurrency", &["timeout", "retry"], "a step"),
+            "unknown option `concurrency`: the options of a step are `timeout` and `retry`"
+        );
+        assert_eq!(
+            unknown("crat", &["crate"], "`#[blueprint]`"),
+            "unknown option `crat`: did you mean `crate`? The option of `#[blueprint]` is `crate`"
+        );
+        assert_eq!(nearest("", &["max", "when"]), None);
+    }
+}

@@ -26,7 +26,11 @@ impl Finished {
     /// The results without their header.
     pub(crate) fn rows(&self) -> Vec<&str> {
         let mut lines = self.stdout.lines();
-        assert_eq!(lines.next(), Some("task_id,final_status,error_info"), "{self:?}");
+        assert_eq!(
+            lines.next(),
+            Some("task_id,final_status,error_info"),
+            "{self:?}"
+        );
         lines.collect()
     }
 
@@ -57,7 +61,14 @@ fn silence_environment(command: &mut Command) {
     for name in ["CSV_RUNNER_URL", "NO_PROXY", "no_proxy"] {
         command.env_remove(name);
     }
-    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+    for name in [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
         command.env_remove(name);
     }
 }
@@ -100,14 +111,19 @@ impl Running {
     }
 
     /// Starts the command with its outputs as it has them.
-    pub(crate) fn start_as_is(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let stdout = child.stdout.take().map(read_along);
-        let stderr = child.stderr.take().map(read_along);
+    pub(crate) fn start_as_is(command: Command) -> Self {
+        let mut running = Self::start_as_is_unread(command);
+        running.stdout = running.child.stdout.take().map(read_along);
+        running.stderr = running.child.stderr.take().map(read_along);
+        running
+    }
+
+    /// Starts the command with its outputs as it has them, for the test to read.
+    pub(crate) fn start_as_is_unread(mut command: Command) -> Self {
         Self {
-            child,
-            stdout,
-            stderr,
+            child: command.spawn().unwrap(),
+            stdout: None,
+            stderr: None,
         }
     }
 
@@ -120,6 +136,9 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Finished {
+        if self.stderr.is_none() {
+            self.stderr = self.child.stderr.take().map(read_along);
+        }
         let deadline = Instant::now() + LIMIT;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -36,10 +36,17 @@ fn a_thousand_rows_and_one_more_come_out_of_either_door() {
             let arguments = ["--offline", "--delay=1ms", "--mode", door];
             let done = run(&arguments, tasks((0..rows).rev()));
             assert_eq!(done.code(), Some(0), "{done:?}");
-            let expected: Vec<_> = (0..rows).rev().map(|id| format!("{id},Completed,")).collect();
+            let expected: Vec<_> = (0..rows)
+                .rev()
+                .map(|id| format!("{id},Completed,"))
+                .collect();
             assert_eq!(done.rows(), expected);
             assert_eq!(done.events().len() as u64, rows);
-            let auto = if rows == 1_000 { "channel" } else { "streaming" };
+            let auto = if rows == 1_000 {
+                "channel"
+            } else {
+                "streaming"
+            };
             let door = if door == "auto" { auto } else { door };
             assert!(done.stderr.contains(&format!("through the {door} door")));
         }
@@ -60,11 +67,21 @@ fn first_row_finishes_last(last: u16) -> Server {
 fn the_last_rows_result_is_kept_whatever_order_they_finish_in() {
     for door in DOORS {
         let server = first_row_finishes_last(404);
-        let arguments = ["--concurrency=1", "--delay=0s", "--mode", door, "--url", &server.url()];
+        let arguments = [
+            "--concurrency=1",
+            "--delay=0s",
+            "--mode",
+            door,
+            "--url",
+            &server.url(),
+        ];
         let done = run(&arguments, SEED);
         assert_eq!(done.code(), Some(0), "{done:?}");
         assert!(done.rows().contains(&"101,Completed,"), "{done:?}");
-        assert!(done.stderr.contains("3 completed, 1 failed of 4 rows"), "{done:?}");
+        assert!(
+            done.stderr.contains("3 completed, 1 failed of 4 rows"),
+            "{done:?}"
+        );
     }
 }
 
@@ -73,7 +90,13 @@ fn results_come_in_the_order_of_completion_if_asked_for() {
     for door in DOORS {
         let server = first_row_finishes_last(200);
         let url = server.url();
-        let arguments = ["--concurrency=1", "--delay=0s", "--order=completion", "--mode", door];
+        let arguments = [
+            "--concurrency=1",
+            "--delay=0s",
+            "--order=completion",
+            "--mode",
+            door,
+        ];
         let arguments = [&arguments[..], &["--url", &url]].concat();
         let done = run(&arguments, tasks([1, 2, 3, 4]));
         let expected = [2, 3, 4, 1].map(|id| format!("{id},Completed,"));

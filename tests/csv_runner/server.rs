@@ -87,11 +87,7 @@ impl Server {
     }
 }
 
-fn serve(
-    connection: &TcpStream,
-    log: &Mutex<Vec<Request>>,
-    script: &Script,
-) -> io::Result<()> {
+fn serve(connection: &TcpStream, log: &Mutex<Vec<Request>>, script: &Script) -> io::Result<()> {
     let mut from = BufReader::new(connection);
     let mut to = connection;
     loop {
@@ -109,7 +105,10 @@ fn serve(
         };
         match script(number) {
             Answer::Status(status, headers) => {
-                write!(to, "HTTP/1.1 {status} Said\r\n{headers}content-length: 2\r\n\r\nno")?;
+                write!(
+                    to,
+                    "HTTP/1.1 {status} Said\r\n{headers}content-length: 2\r\n\r\nno"
+                )?;
             }
             Answer::After(pause) => {
                 thread::sleep(pause);
@@ -127,7 +126,7 @@ fn serve(
             Answer::Endless => {
                 to.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
                 loop {
-                    to.write_all(&[b'x'; 64 * 1024])?;
+                    to.write_all(&[b'x'; 8 * 1024])?;
                 }
             }
         }

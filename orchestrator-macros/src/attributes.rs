@@ -66,7 +66,7 @@ impl Run {
                 .pop_if(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#'));
         }
         if let Some(found) = &mut run.found {
-            found.doc = docs.join("\n").trim().to_owned();
+            docs.join("\n").trim().clone_into(&mut found.doc);
             for cfg in conditions {
                 errors.at(
                     cfg.span(),

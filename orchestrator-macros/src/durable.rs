@@ -21,17 +21,17 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     let stored = stored(pipeline);
     let conditions: Vec<_> = conditions(pipeline, &stored);
     let full = pipeline.full_where(&conditions);
-    let stored_under = (0..stored.len()).map(|index| {
-        let name = pipeline.steps.get(index).map_or(END, |step| &step.name);
-        (name, names.variant(pipeline, index))
-    });
-    let (encode, decode): (Vec<_>, Vec<_>) = stored_under
-        .map(|(name, variant)| {
+    let (encode, decode): (Vec<_>, Vec<_>) = stored
+        .iter()
+        .enumerate()
+        .map(|(index, Spelled { tokens, .. })| {
+            let name = pipeline.steps.get(index).map_or(END, |step| &step.name);
+            let variant = names.variant(pipeline, index);
+            let stored = quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens>>);
             (
-                quote_spanned!(at=> #steps::#variant(value) => #runtime::__private::encode(#name, value),),
+                quote_spanned!(at=> #steps::#variant(value) => #stored::encode(value, #name),),
                 quote_spanned! {at=>
-                    #name => #runtime::Storable::from_json(json)
-                        .map(|value| #state(#steps::#variant(value))),
+                    #name => #stored::decode(json).map(|value| #state(#steps::#variant(value))),
                 },
             )
         })
@@ -81,8 +81,7 @@ fn stored(pipeline: &Pipeline) -> Vec<&Spelled> {
     pipeline.flow[..count].iter().map(|flow| &flow.ty).collect()
 }
 
-/// A condition a type. The `for<'a>` puts the question off to where it matters: without it, rustc
-/// would refuse a blueprint that is never stored.
+/// A condition a type, put so that it is asked where a journal is used; see `Stored`.
 fn conditions(pipeline: &Pipeline, stored: &[&Spelled]) -> Vec<TokenStream> {
     let runtime = &pipeline.runtime;
     let mut seen: Vec<String> = Vec::new();
@@ -92,7 +91,7 @@ fn conditions(pipeline: &Pipeline, stored: &[&Spelled]) -> Vec<TokenStream> {
         if !seen.contains(&text) {
             seen.push(text);
             conditions
-                .push(quote_spanned!(Span::mixed_site()=> for<'__a> #tokens: #runtime::Storable));
+                .push(quote_spanned!(Span::mixed_site()=> for<'__a> &'__a #tokens: #runtime::__private::Stored<#tokens>));
         }
     }
     conditions

@@ -87,7 +87,7 @@ fn scale(number: &str, size: u128) -> Option<Result<u128, String>> {
     let mut digit_size = size;
     for digit in fraction.bytes() {
         let digit = u128::from(digit - b'0');
-        if digit_size % 10 != 0 && digit != 0 {
+        if digit != 0 && (digit_size == 0 || !digit_size.is_multiple_of(10)) {
             return Some(Err(too_fine()));
         }
         digit_size /= 10;
@@ -139,6 +139,8 @@ mod tests {
             ("1.s", "no number"),
             ("30m1h", "largest first"),
             ("1s1s", "largest first"),
+            ("1.01ns", "finer than a nanosecond"),
+            ("0.00000000001m", "finer than a nanosecond"),
             ("0.5ns", "finer than a nanosecond"),
             ("99999999999999999999s", "more than a `Duration` can hold"),
             ("18446744073709551615h", "longer than a `Duration` can hold"),

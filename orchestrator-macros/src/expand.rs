@@ -44,6 +44,8 @@ pub(crate) struct Names {
     pub(crate) steps: Ident,
     /// The variant after a last delay.
     pub(crate) end: Ident,
+    /// The trait that hands a value from step to step.
+    pub(crate) link: Ident,
     /// The variant that uses the type parameters.
     pub(crate) never: Ident,
 }
@@ -55,6 +57,7 @@ impl Names {
             state: ident("__State"),
             steps: ident("__Steps"),
             end: ident("__End"),
+            link: ident("__Link"),
             never: ident("__Never"),
         }
     }
@@ -74,11 +77,6 @@ impl Names {
     /// The fn that calls a step.
     pub(crate) fn runner(name: &str) -> Ident {
         format_ident!("__run_{name}", span = Span::mixed_site())
-    }
-
-    /// The trait that hands a value to step `name`.
-    pub(crate) fn feeds(name: &str) -> Ident {
-        format_ident!("__Feeds_{name}", span = Span::mixed_site())
     }
 }
 
@@ -124,14 +122,14 @@ fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let names = Names::new();
     let state = state(pipeline, &names);
     let checks = run::checks(pipeline);
-    let feeds = run::feeds(pipeline);
+    let links = run::links(pipeline, &names);
     let runners = run::runners(pipeline);
     let blueprint = blueprint_impl(pipeline, &names);
     let durable = durable::implementation(pipeline, &names);
     quote_spanned! {Span::mixed_site()=>
         #state
         #checks
-        #feeds
+        #links
         #runners
         #blueprint
         #durable
@@ -145,6 +143,7 @@ fn state(pipeline: &Pipeline, names: &Names) -> TokenStream {
         steps,
         end,
         never,
+        ..
     } = names;
     let (params, args, written) = (pipeline.params(), pipeline.args(), pipeline.written_where());
     let at = Span::mixed_site();

@@ -12,6 +12,8 @@ mod parse;
 mod run;
 mod signature;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use proc_macro::TokenStream;

@@ -31,6 +31,8 @@ pub(crate) struct Generics {
     pub(crate) params: TokenStream,
     /// `T, N`
     pub(crate) args: TokenStream,
+    /// `T` and `N`
+    pub(crate) names: Vec<String>,
     /// Each type parameter.
     pub(crate) types: Vec<TokenStream>,
     /// What the user wrote after `where`.
@@ -68,8 +70,7 @@ impl Pipeline {
             .map(|marked| Step::new(marked, self_ty, errors))
             .collect();
         let flow = flow(&steps, &runtime, head.impl_span);
-        let names = parameter_names(&head);
-        let generics = generics(&head, &names, &steps, &flow, &runtime);
+        let generics = generics(&head, &steps, &flow);
         Self {
             runtime,
             inherited: head.inherited,
@@ -88,29 +89,30 @@ impl Pipeline {
             .is_some_and(|step| step.kind == Kind::Delay)
     }
 
-    /// Whether a value has to be handed from step `index` to a later step that names its type
-    /// anew.
+    /// The later step that names anew the type of what step `index` hands on.
+    ///
+    /// `None` if the type is written the same: in one block, that is the same type.
     pub(crate) fn hands_on(&self, index: usize) -> Option<usize> {
+        let handed_on = self.handed_on(index)?;
+        let named = self.flow[index + 1].named_by?;
+        let is_same = handed_on.tokens.to_string() == self.flow[index + 1].ty.tokens.to_string();
+        (!is_same).then_some(named)
+    }
+
+    /// What step `index` hands on, if it says so itself.
+    pub(crate) fn handed_on(&self, index: usize) -> Option<Spelled> {
         let step = &self.steps[index];
-        step.named()?;
-        self.flow[index + 1].named_by
+        match &step.takes {
+            Takes::Nothing => None,
+            Takes::Reference(ty) => Some(ty.clone()),
+            Takes::Value(_) => Some(yielded(step, &self.runtime)),
+        }
     }
 
     /// Whether the type is the same whatever the block's parameters are.
     pub(crate) fn is_concrete(&self, ty: &Spelled) -> bool {
-        self.generics.params.is_empty() || {
-            let names: Vec<String> = idents(&self.generics.args);
-            !ty.mentions(&names)
-        }
+        !ty.mentions(&self.generics.names)
     }
-}
-
-fn idents(tokens: &TokenStream) -> Vec<String> {
-    let idents = tokens.clone().into_iter().filter_map(|token| match token {
-        proc_macro2::TokenTree::Ident(ident) => Some(ident.to_string()),
-        _ => None,
-    });
-    idents.collect()
 }
 
 /// The runtime crate: `::orchestrator`, unless `crate = …` says otherwise.
@@ -174,27 +176,13 @@ fn yielded(step: &Step, runtime: &TokenStream) -> Spelled {
     }
 }
 
-fn parameter_names(head: &Head) -> Vec<String> {
-    let names = head.generics.params.iter().filter_map(|param| match param {
-        GenericParam::Type(param) => Some(param.ident.to_string()),
-        GenericParam::Const(param) => Some(param.ident.to_string()),
-        GenericParam::Lifetime(_) => None,
-    });
-    names.collect()
-}
-
-fn generics(
-    head: &Head,
-    names: &[String],
-    steps: &[Step],
-    flow: &[Flow],
-    runtime: &TokenStream,
-) -> Generics {
+fn generics(head: &Head, steps: &[Step], flow: &[Flow]) -> Generics {
     let self_ty = &head.self_ty;
     let spell = |tokens: TokenStream| types::spell_self(tokens, self_ty);
     let mut generics = Generics {
         params: spell(head.generics.params.to_token_stream()),
         args: TokenStream::new(),
+        names: Vec::new(),
         types: Vec::new(),
         written: Vec::new(),
         added: Vec::new(),
@@ -206,11 +194,13 @@ fn generics(
         let ident = match param {
             GenericParam::Type(param) => {
                 generics.types.push(param.ident.to_token_stream());
-                param.ident.to_token_stream()
+                &param.ident
             }
-            GenericParam::Const(param) => param.ident.to_token_stream(),
-            GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
+            GenericParam::Const(param) => &param.ident,
+            // Refused.
+            GenericParam::Lifetime(_) => continue,
         };
+        generics.names.push(ident.to_string());
         generics.args.extend(quote!(#ident,));
     }
     if let Some(clause) = &head.generics.where_clause {
@@ -228,15 +218,14 @@ fn generics(
     });
     for (ty, observed) in observed.chain(flow.iter().map(|flow| (&flow.ty, false))) {
         let text = ty.tokens.to_string();
-        if !ty.mentions(names) || seen.contains(&text) {
+        if !ty.mentions(&generics.names) || seen.contains(&text) {
             continue;
         }
         seen.push(text);
-        let Spelled { tokens, span } = ty;
-        let sync = observed.then(|| quote_spanned!(*span=> + ::core::marker::Sync));
-        added.push(quote_spanned!(*span=> #tokens: ::core::marker::Send #sync + 'static));
+        let ty = ty.unplaced();
+        let sync = observed.then(|| quote!(+ ::core::marker::Sync));
+        added.push(quote!(#ty: ::core::marker::Send #sync + 'static));
     }
-    let _ = runtime;
     generics.added = added;
     generics
 }

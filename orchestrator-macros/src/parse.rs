@@ -4,6 +4,7 @@
 //! above all, is passed on as it came: rustc reports what is wrong there, once and better.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::quote;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Signature, Token, Type, Visibility, WhereClause};
 
@@ -12,7 +13,7 @@ use crate::errors::Errors;
 
 /// What stands under `#[blueprint]`.
 pub(crate) struct Parsed {
-    /// The user's tokens without our helper attributes.
+    /// The user's tokens with our helper attributes taken out.
     pub(crate) emitted: TokenStream,
     /// The head of the `impl`; `None` if it is none that a blueprint can be made from.
     pub(crate) head: Option<Head>,
@@ -171,6 +172,7 @@ fn parse_body(body: TokenStream, steps: &mut Vec<MarkedFn>, errors: &mut Errors)
         let run = Run::take(token, &mut rest, errors);
         emitted.extend(run.kept);
         let Some(found) = run.found else { continue };
+        emitted.extend(allowances());
         let after = rest.iter().rev().cloned().collect();
         match parse_signature.parse2(after) {
             Ok(signature) => steps.push(MarkedFn {
@@ -182,6 +184,19 @@ fn parse_body(body: TokenStream, steps: &mut Vec<MarkedFn>, errors: &mut Errors)
         }
     }
     emitted
+}
+
+/// Silences the lints whose advice on a signature a step can't follow.
+fn allowances() -> TokenStream {
+    quote! {
+        #[allow(
+            clippy::needless_pass_by_value,
+            clippy::ptr_arg,
+            clippy::trivially_copy_pass_by_ref,
+            clippy::unused_async,
+            clippy::unused_self,
+        )]
+    }
 }
 
 fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {

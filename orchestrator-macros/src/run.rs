@@ -1,6 +1,6 @@
 //! The code that runs one step: `advance` and what it calls.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote_spanned;
 use syn::Expr;
 use syn::spanned::Spanned as _;
@@ -20,7 +20,8 @@ pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
     let opaque = pipeline
         .steps
         .iter()
-        .filter(|step| step.returns.opaque && pipeline.is_concrete(&step.returns.ty));
+        .filter(|step| step.kind == Kind::Step && step.returns.opaque)
+        .filter(|step| pipeline.is_concrete(&step.returns.ty));
     opaque
         .map(|step| {
             let Spelled { tokens, span } = &step.returns.ty;
@@ -40,34 +41,51 @@ pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
         .collect()
 }
 
-/// For each step that the value is handed to, a trait whose absence is the error message.
+/// For each neighbours whose types have to agree, an implementation of a private trait that hands
+/// the value on.
 ///
-/// One trait a step, since a message can hold no name but a type's, and that would come with its
-/// path.
-pub(crate) fn feeds(pipeline: &Pipeline) -> TokenStream {
-    (0..pipeline.steps.len())
+/// The message of `Feeds` names the step by the name of a type parameter: a type of that name would
+/// be printed with its path, and would hide a module of that name from the user's types.
+pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
+    let at = Span::mixed_site();
+    let Pipeline {
+        runtime, self_ty, ..
+    } = pipeline;
+    let link = &names.link;
+    let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
+    let mut links = (0..pipeline.steps.len())
         .filter_map(|index| {
-            let taking = &pipeline.steps[pipeline.hands_on(index)?].name;
-            let yielding = &pipeline.steps[index].name;
-            let message = format!(
-                "step `{taking}` takes `{{Next}}`, but the step before it yields `{{Self}}`"
-            );
-            let label = format!("`{yielding}` yields `{{Self}}`");
-            let feeds = Names::feeds(yielding);
-            Some(quote_spanned! {Span::mixed_site()=>
-                #[diagnostic::on_unimplemented(message = #message, label = #label)]
-                trait #feeds<Next> {
-                    fn feed(self) -> Next;
-                }
-                #[diagnostic::do_not_recommend]
-                impl<T> #feeds<T> for T {
-                    fn feed(self) -> T {
-                        self
+            let taking = method(&pipeline.steps[pipeline.hands_on(index)?]);
+            let place = Literal::usize_unsuffixed(index);
+            let Spelled { tokens, span } = &pipeline.flow[index + 1].ty;
+            let from = &pipeline.handed_on(index)?.tokens;
+            let fed = quote_spanned! {at.located_at(*span)=>
+                #runtime::__private::Feeds::<Self::To, #taking>::feed(value)
+            };
+            Some(quote_spanned! {at=>
+                impl #params #link<#place> for #self_ty #full {
+                    type From = #from;
+                    type To = #tokens;
+
+                    fn feed<#taking>(value: Self::From) -> Self::To {
+                        #fed
                     }
                 }
             })
         })
-        .collect()
+        .peekable();
+    if links.peek().is_none() {
+        return TokenStream::new();
+    }
+    quote_spanned! {at=>
+        trait #link<const PLACE: ::core::primitive::usize> {
+            type From;
+            type To;
+
+            fn feed<StepName>(value: Self::From) -> Self::To;
+        }
+        #(#links)*
+    }
 }
 
 /// For each async step, a fn that calls it and vouches that its future is `Send`.
@@ -326,10 +344,10 @@ impl<'a> Arm<'a> {
         if self.pipeline.hands_on(self.index).is_none() {
             return TokenStream::new();
         }
-        let feeds = Names::feeds(&self.step.name);
-        let Spelled { tokens, span } = &self.pipeline.flow[self.index + 1].ty;
-        let fed = quote_spanned!(at.located_at(*span)=> #feeds::<#tokens>::feed(value));
-        quote_spanned!(at=> let value = #fed;)
+        let self_ty = &self.pipeline.self_ty;
+        let link = &self.names.link;
+        let place = Literal::usize_unsuffixed(self.index);
+        quote_spanned!(at=> let value = <#self_ty as #link<#place>>::feed::<()>(value);)
     }
 
     /// The retry policy, and the copy of the input for another attempt.
@@ -397,7 +415,8 @@ impl<'a> Arm<'a> {
             quote_spanned!(at=> ::core::option::Option::Some(#state))
         };
         let asked = when.map(|when| {
-            let asked = quote_spanned!(when.span()=> #runtime::__private::asked(&error, #when));
+            let at_when = at.located_at(when.span());
+            let asked = quote_spanned!(at_when=> #runtime::__private::asked(&error, #when));
             quote_spanned!(at=> let asked = #asked;)
         });
         let kept = match when {

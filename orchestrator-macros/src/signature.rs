@@ -147,7 +147,8 @@ fn refuse_qualifiers(signature: &Signature, kind: Kind, errors: &mut Errors) {
     if kind == Kind::Step && signature.asyncness.is_none() {
         errors.at(signature.fn_token.span, "a step is an `async fn`");
     }
-    if let Some(token) = &signature.constness {
+    // A delay that is no async fn may be one that needs no running program.
+    if let (Some(token), Kind::Step) = (&signature.constness, kind) {
         errors.at(token.span, "a step can't be `const`");
     }
     match &signature.safety {

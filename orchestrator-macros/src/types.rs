@@ -1,6 +1,6 @@
 //! What can be told of a type from its tokens.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
@@ -17,6 +17,11 @@ impl Spelled {
         let tokens = spell_self(ty.to_token_stream(), self_ty);
         let span = first_span(&tokens);
         Self { tokens, span }
+    }
+
+    /// The type's tokens with no place in the user's code, where only lints would look at it.
+    pub(crate) fn unplaced(&self) -> TokenStream {
+        respan(self.tokens.clone(), Span::mixed_site())
     }
 
     /// The type `()`, where nothing names another.
@@ -62,7 +67,7 @@ pub(crate) fn spell_self(tokens: TokenStream, self_ty: &Type) -> TokenStream {
                 let ty = respan(self_ty.to_token_stream(), ident.span());
                 let is_path = matches!(
                     tokens.peek(),
-                    Some(TokenTree::Punct(punct)) if punct.as_char() == ':'
+                    Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint
                 );
                 spelled.extend(if is_path { quote!(<#ty>) } else { ty });
             }
@@ -117,7 +122,7 @@ pub(crate) fn yields_something(ty: &Type) -> bool {
     match peel(ty) {
         Type::Tuple(tuple) => !tuple.elems.is_empty(),
         Type::Path(path) => match path.path.segments.last() {
-            Some(last) if last.ident == "Result" => match &last.arguments {
+            Some(name) if name.ident == "Result" => match &name.arguments {
                 PathArguments::AngleBracketed(list) => list
                     .args
                     .iter()

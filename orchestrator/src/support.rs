@@ -1,5 +1,6 @@
 //! What the code that `#[blueprint]` writes calls. Not for anybody else: no promise is kept here.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::task::Poll;
@@ -7,7 +8,28 @@ use std::time::Duration;
 
 pub use anyhow;
 
+use tokio::time::Sleep;
+
 use crate::{Advance, Blueprint, Retry, StepContext, StepFailure, Storable};
+
+/// The value that a step yields is the one that the next step takes.
+///
+/// `StepName` is a type parameter that bears the taking step's name, for the message.
+#[diagnostic::on_unimplemented(
+    message = "step `{StepName}` takes `{Next}`, but the step before it yields `{Self}`",
+    label = "expected `{Self}`, which the step before yields"
+)]
+pub trait Feeds<Next, StepName> {
+    /// Hands the value on.
+    fn feed(self) -> Next;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, StepName> Feeds<T, StepName> for T {
+    fn feed(self) -> T {
+        self
+    }
+}
 
 /// The types in a step's `Result`, whatever alias it is written by.
 #[diagnostic::on_unimplemented(message = "`{Self}` is named `Result` but is not one")]
@@ -96,14 +118,21 @@ pub fn asked<E>(error: &E, when: impl FnOnce(&E) -> bool) -> bool {
 /// The failure that says so, if it takes longer. The step's future is dropped then.
 pub async fn within<F: Future>(limit: Duration, step: F) -> Result<F::Output, StepFailure> {
     let mut step = pin!(step);
-    // A timer costs more than a step that is ready at once, so it is made only for one that is not.
-    let first = std::future::poll_fn(|cx| Poll::Ready(step.as_mut().poll(cx))).await;
-    if let Poll::Ready(output) = first {
-        return Ok(output);
-    }
-    tokio::time::timeout(limit, step)
-        .await
-        .map_err(|_| StepFailure::timed_out(limit))
+    let mut timer = pin!(None::<Sleep>);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = step.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        loop {
+            if let Some(timer) = timer.as_mut().as_pin_mut() {
+                return timer.poll(cx).map(|()| Err(StepFailure::timed_out(limit)));
+            }
+            // A timer costs more than a step that is ready at once, so it is made only for one
+            // that is not.
+            timer.set(Some(tokio::time::sleep(limit)));
+        }
+    })
+    .await
 }
 
 /// The end of an attempt that failed: another attempt from `kept` after a pause, or the task's end.
@@ -130,13 +159,35 @@ pub fn failed<S, O>(
 /// What a state is stored as: the name of the step that it stands at, and the value as JSON.
 pub type Encoded = anyhow::Result<(&'static str, String)>;
 
-/// A state as something to store.
+/// A reference to a value that can be stored.
 ///
-/// # Errors
-///
-/// If the value's `Serialize` refuses it.
-pub fn encode<T: Storable>(step: &'static str, value: &T) -> Encoded {
-    Ok((step, value.to_json()?))
+/// The implementation of `Durable` has this as its condition, `for<'a> &'a T: Stored<T>`, and calls
+/// it. The lifetime puts the question whether `T` can be stored off to where a journal is used:
+/// asked of `T` alone, rustc answers it at once, and refuses a blueprint that is never stored.
+pub trait Stored<T> {
+    /// A state as something to store.
+    ///
+    /// # Errors
+    ///
+    /// If the value's `Serialize` refuses it.
+    fn encode(self, step: &'static str) -> Encoded;
+
+    /// The value that the JSON stands for.
+    ///
+    /// # Errors
+    ///
+    /// If the JSON does not fit the type.
+    fn decode(json: &str) -> anyhow::Result<T>;
+}
+
+impl<T: Storable> Stored<T> for &T {
+    fn encode(self, step: &'static str) -> Encoded {
+        Ok((step, self.to_json()?))
+    }
+
+    fn decode(json: &str) -> anyhow::Result<T> {
+        T::from_json(json)
+    }
 }
 
 /// The answer for the stored name of a step that there is not.

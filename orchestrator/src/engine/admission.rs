@@ -6,12 +6,11 @@ use std::task::{Poll, ready};
 
 use futures_core::Stream;
 
+use super::contain::poll_contained;
 use super::intake::Admitted;
+use super::pace::{BATCH, Pace};
 use super::run::Run;
 use crate::{Blueprint, Task};
-
-/// The most tasks that are moved to the workers at a time.
-const BATCH: usize = 256;
 
 /// How many batches in a row before others on this thread get their turn.
 const TURN: usize = 64;
@@ -28,6 +27,7 @@ where
     let mut input = pin!(input);
     let mut cancelled = pin!(run.ending.cancelled.cancelled());
     let mut batch = Vec::with_capacity(BATCH);
+    let mut pace = Pace::new();
     let mut places = 0;
     let mut ordinal = 0;
     let mut ended = false;
@@ -36,8 +36,8 @@ where
             return Poll::Ready(());
         }
         for _ in 0..TURN {
-            if !batch.is_empty() {
-                ready!(run.intake.poll_offer(&mut batch, cx));
+            if !batch.is_empty() && ready!(run.intake.poll_offer(&mut batch, cx)) {
+                break;
             }
             if ended {
                 return Poll::Ready(());
@@ -45,22 +45,27 @@ where
             if places == 0 {
                 places = ready!(run.window.poll_take(BATCH, cx));
             }
+            pace.next();
             let mut waits = false;
-            while places > 0 && !ended && !waits {
-                match input.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(Task { id, input })) => {
+            while batch.len() < pace.portion().min(places) && !ended && !waits {
+                match poll_contained(|| input.as_mut().poll_next(cx)) {
+                    Poll::Ready(Ok(Some(Task { id, input }))) => {
                         batch.push(Admitted { id, ordinal, input });
                         ordinal += 1;
-                        places -= 1;
                     }
-                    Poll::Ready(None) => ended = true,
+                    Poll::Ready(Ok(None)) => ended = true,
+                    Poll::Ready(Err(panic)) => {
+                        run.outlet.panicked(panic);
+                        ended = true;
+                    }
                     Poll::Pending => waits = true,
                 }
             }
+            places -= batch.len();
             if waits {
                 // What came before the pause is not kept waiting for what comes after it.
                 if !batch.is_empty() {
-                    ready!(run.intake.poll_offer(&mut batch, cx));
+                    let _ = ready!(run.intake.poll_offer(&mut batch, cx));
                 }
                 return Poll::Pending;
             }

@@ -1,20 +1,17 @@
 //! Panics are kept to the task that they happen in: [`contain`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::Poll;
 
 use super::outlet::Panic;
 
-/// Polls a future and turns its panic into an error. A future that panicked is not polled again:
-/// whoever gets the error drops it, so what it broke is seen by nobody.
-pub(super) fn poll_contained<F: Future>(
-    future: Pin<&mut F>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<F::Output, Panic>> {
-    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+/// Polls something and turns its panic into an error. What panicked is not polled again: whoever
+/// gets the error drops it, so what it broke is seen by nobody.
+pub(super) fn poll_contained<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Result<T, Panic>> {
+    match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
         Err(panic) => Poll::Ready(Err(panic)),
     }
 }
@@ -22,7 +19,7 @@ pub(super) fn poll_contained<F: Future>(
 /// Runs a future and turns its panic into an error.
 pub(super) async fn contain<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
-    std::future::poll_fn(|cx| poll_contained(future.as_mut(), cx)).await
+    std::future::poll_fn(|cx| poll_contained(|| future.as_mut().poll(cx))).await
 }
 
 /// Runs `drop` or the like and turns its panic into an error.

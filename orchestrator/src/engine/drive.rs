@@ -101,7 +101,7 @@ fn poll_step<F: Future>(
         return Poll::Ready(Err(Stopped::Aborted));
     }
     match step.as_pin_mut() {
-        Some(step) => poll_contained(step, cx).map_err(Stopped::Panicked),
+        Some(step) => poll_contained(|| step.poll(cx)).map_err(Stopped::Panicked),
         None => Poll::Pending,
     }
 }

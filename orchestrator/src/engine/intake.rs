@@ -35,6 +35,9 @@ struct Queue<I> {
 pub(super) enum Taken {
     /// At least one task.
     Some,
+    /// At least one task, and another worker was woken for the rest. The one that took first has to
+    /// yield: the runtime runs a task that is woken on a thread on that thread, and no sooner.
+    SomeAndOthersToo,
     /// Nothing yet; the worker will be woken.
     Empty,
     /// Nothing, and nothing will come.
@@ -51,8 +54,9 @@ impl<I> Intake<I> {
         }))
     }
 
-    /// Moves a batch in; waits while the queue is full.
-    pub(super) fn poll_offer(&self, batch: &mut Vec<Admitted<I>>, cx: &Context<'_>) -> Poll<()> {
+    /// Moves a batch in; waits while the queue is full. Says whether a worker was woken, to which
+    /// the caller has to yield: the runtime may run it on this very thread, and no sooner.
+    pub(super) fn poll_offer(&self, batch: &mut Vec<Admitted<I>>, cx: &Context<'_>) -> Poll<bool> {
         let idle = {
             let mut queue = self.0.lock();
             if queue.tasks.len() >= CAPACITY {
@@ -62,10 +66,11 @@ impl<I> Intake<I> {
             queue.tasks.extend(batch.drain(..));
             queue.wake_one()
         };
+        let woken = idle.is_some();
         if let Some(worker) = idle {
             worker.wake();
         }
-        Poll::Ready(())
+        Poll::Ready(woken)
     }
 
     /// Moves the last batch in, whatever the bound: nothing follows.
@@ -74,11 +79,13 @@ impl<I> Intake<I> {
             let mut queue = self.0.lock();
             queue.tasks.extend(last);
             queue.closed = true;
-            std::mem::take(&mut queue.idle)
+            queue
+                .idle
+                .iter_mut()
+                .filter_map(Option::take)
+                .collect::<Vec<_>>()
         };
-        for worker in idle.into_iter().flatten() {
-            worker.wake();
-        }
+        idle.into_iter().for_each(Waker::wake);
     }
 
     /// Moves up to `most` tasks out, and no more than this worker's share of what is there, so that
@@ -99,7 +106,7 @@ impl<I> Intake<I> {
                 queue.idle[worker] = Some(cx.waker().clone());
                 return Taken::Empty;
             }
-            let share = queue.tasks.len().div_ceil(queue.idle.len().max(1));
+            let share = queue.tasks.len().div_ceil(queue.idle.len());
             let count = share.min(most);
             into.extend(queue.tasks.drain(..count));
             let admission = if queue.tasks.len() <= CAPACITY / 2 {
@@ -114,10 +121,14 @@ impl<I> Intake<I> {
             };
             (admission, idle)
         };
+        let taken = match idle {
+            Some(_) => Taken::SomeAndOthersToo,
+            None => Taken::Some,
+        };
         for waker in [admission, idle].into_iter().flatten() {
             waker.wake();
         }
-        Taken::Some
+        taken
     }
 }
 

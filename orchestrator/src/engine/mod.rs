@@ -12,6 +12,7 @@ mod drive;
 mod intake;
 mod lock;
 mod outlet;
+mod pace;
 mod parking;
 mod permits;
 mod reorder;

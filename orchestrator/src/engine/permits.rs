@@ -126,23 +126,30 @@ impl Seat {
     #[inline]
     pub(super) fn put_back(&mut self) {
         self.spare += 1;
+        self.share();
+    }
+
+    /// Gives back what is kept and not in use, if others wait for it.
+    ///
+    /// What was granted and not yet collected stays: a permit that two seats pass to each other
+    /// before either has used it would be of no use to anybody.
+    #[inline]
+    pub(super) fn share(&mut self) {
         if self.permits.queued.load(Ordering::Relaxed) > 0 {
-            self.release();
+            self.give_spare();
         }
     }
 
-    /// Gives back all that is not in use: the worker has nothing to start, or others wait.
+    /// Gives back all that is not in use: the worker has nothing to start.
     pub(super) fn release(&mut self) {
         self.collect();
+        self.give_spare();
+    }
+
+    fn give_spare(&mut self) {
         if self.spare > 0 {
             self.permits.give(std::mem::take(&mut self.spare));
         }
-    }
-
-    /// Whether others wait for a permit.
-    #[inline]
-    pub(super) fn contended(&self) -> bool {
-        self.permits.queued.load(Ordering::Relaxed) > 0
     }
 
     #[inline]

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-// The portions go by real time: in a test, tokio's clock may stand still.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::Sleep;
 
 use super::contain::contain_call;
 use super::drive::{Turn, drive};
 use super::intake::{Admitted, Taken};
+use super::pace::{BATCH, Pace};
 use super::parking::{Parking, Standing};
 use super::permits::Seat;
 use super::run::{Phase, Run};
@@ -22,15 +22,6 @@ use crate::{Blueprint, StepFailure, TaskError, TaskResult};
 
 /// How many futures a worker polls before it lets others run on its thread.
 const TURN: usize = 512;
-
-/// A worker that began its last portion of tasks in less time than `QUICK` takes a larger one, up to
-/// a batch; one that needed longer than `SLOW` a smaller one, so that a worker does not sit on tasks
-/// which another has time for.
-const QUICK: Duration = Duration::from_micros(200);
-const SLOW: Duration = Duration::from_millis(2);
-
-/// How many results a worker gathers before it hands them on; fewer when it has nothing else to do.
-const BATCH: usize = 256;
 
 /// Drives tasks until the input has ended and all that were admitted have a result, or until nobody
 /// takes the results any more.
@@ -50,12 +41,13 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
         index,
         phase: &phase,
         seat: Seat::new(Arc::clone(&run.permits), run.workers),
+        starved: false,
         slots: Slots::new(),
         parking: Parking::new(),
         ready: VecDeque::new(),
         admitted: VecDeque::new(),
-        portion: 1,
-        refilled: Instant::now(),
+        pace: Pace::new(),
+        hands_over: false,
         input_ended: false,
         results: Vec::new(),
         room: true,
@@ -79,15 +71,19 @@ struct Worker<'run, B: Blueprint, F> {
     index: usize,
     phase: &'run Phase,
     seat: Seat,
+    /// Whether there was a task to start and no permit for it; then the seat is in the queue.
+    starved: bool,
     slots: Slots<F>,
     parking: Parking<B::State>,
     /// Tasks whose pause was zero.
     ready: VecDeque<Standing<B::State>>,
     admitted: VecDeque<Admitted<B::Input>>,
-    /// How many tasks to take from the intake at a time, and when some were last taken.
-    portion: usize,
-    refilled: Instant,
+    /// How many tasks to take from the intake at a time.
+    pace: Pace,
     input_ended: bool,
+    /// Whether another worker was woken to take tasks, which may be on this very thread.
+    hands_over: bool,
+    /// Handed on when they are a batch, or when there is nothing else to do.
     results: Vec<TaskResult<B::Output>>,
     /// Whether the outlet had room when it was last asked.
     room: bool,
@@ -103,9 +99,6 @@ where
 {
     fn poll(&mut self, cx: &mut Context<'_>, drive: &impl Fn(Standing<B::State>) -> F) -> Poll<()> {
         self.poll_grace(cx);
-        if self.seat.contended() {
-            self.seat.release();
-        }
         let mut left = TURN;
         loop {
             let before = left;
@@ -115,9 +108,10 @@ where
             } else {
                 self.drop_tasks(&mut left, cx);
             }
-            if left == 0 {
+            if left == 0 || std::mem::take(&mut self.hands_over) {
                 self.hand_on();
                 self.report();
+                self.seat.share();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -158,7 +152,12 @@ where
         drive: &impl Fn(Standing<B::State>) -> F,
     ) {
         self.parking.collect_due();
-        while *left > 0 && self.room && self.has_task(cx) && self.seat.take(cx) {
+        self.starved = false;
+        while *left > 0 && self.room && self.has_task(cx) && !self.hands_over {
+            if !self.seat.take(cx) {
+                self.starved = true;
+                return;
+            }
             let Some(task) = self.next_task() else {
                 self.seat.put_back();
                 return;
@@ -180,20 +179,14 @@ where
     }
 
     fn refill(&mut self, cx: &Context<'_>) -> bool {
-        let now = Instant::now();
-        let took = now.duration_since(self.refilled);
-        self.refilled = now;
-        if took < QUICK {
-            self.portion = (self.portion * 2).min(BATCH);
-        } else if took > SLOW {
-            self.portion = (self.portion / 2).max(1);
-        }
+        self.pace.next();
         let taken = self
             .run
             .intake
-            .take(self.index, self.portion, &mut self.admitted, cx);
+            .take(self.index, self.pace.portion(), &mut self.admitted, cx);
         self.input_ended = taken == Taken::Closed;
-        taken == Taken::Some
+        self.hands_over = taken == Taken::SomeAndOthersToo;
+        matches!(taken, Taken::Some | Taken::SomeAndOthersToo)
     }
 
     fn next_task(&mut self) -> Option<Standing<B::State>> {
@@ -289,7 +282,9 @@ where
     /// The intake and the permits were asked when tasks were last looked for; they will wake it.
     fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
         self.report();
-        self.seat.release();
+        if !self.starved {
+            self.seat.release();
+        }
         if !self.room {
             self.room = self.run.outlet.has_room(self.index, cx);
             if self.room {

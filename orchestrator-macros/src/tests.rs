@@ -1,0 +1,221 @@
+//! Whatever comes in, the user's own code goes out, and nothing panics.
+
+use std::str::FromStr as _;
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::quote;
+
+use crate::errors::Errors;
+use crate::expand;
+use crate::model::Pipeline;
+use crate::parse;
+
+/// The errors that a block gives.
+fn errors(arguments: TokenStream, item: TokenStream) -> Vec<String> {
+    let mut errors = Errors::default();
+    let parsed = parse::parse(item, &mut errors);
+    if let Some(head) = parsed.head {
+        Pipeline::new(arguments, head, parsed.steps, &mut errors);
+    }
+    errors.messages()
+}
+
+fn tokens(text: &str) -> TokenStream {
+    TokenStream::from_str(text).expect(text)
+}
+
+const EXAMPLE: &str = r#"
+    #[allow(dead_code)]
+    impl<T: Send, const N: usize> Process<T, N> where T: Sync {
+        const LIMIT: u8 = 3;
+        /// Doc.
+        #[step(timeout = "1s", retry(times = self.n, backoff = "10ms", when = |e: &E<A, B>| e.x()))]
+        async fn fetch_data(&self, order: Order<{ N + 1 }>, cx: &StepContext) -> anyhow::Result<Vec<Self>> { body_one }
+        fn helper() -> [u8; 2] { body_two }
+        #[delay]
+        fn long_delay(&self, _: &Vec<Self>) -> Duration { body_three }
+        #[step]
+        async fn emit_event(&self) {}
+    }
+"#;
+
+#[test]
+fn the_example_is_free_of_errors() {
+    assert_eq!(errors(TokenStream::new(), tokens(EXAMPLE)), [""; 0]);
+}
+
+#[test]
+fn all_errors_come_in_one_go() {
+    let item = quote! {
+        impl P {
+            #[step(tiemout = "1s", timeout = "1 fortnight", retry)]
+            fn first(self, a: A, b: B) -> &str {}
+            #[step]
+            #[delay]
+            async fn second<T>() where T: X {}
+            #[delay(timeout = "1s")]
+            fn third(&self, value: &mut A) {}
+        }
+    };
+    let errors = errors(quote!(krate = x), item);
+    for sentence in [
+        "unknown option `krate`",
+        "did you mean `timeout`",
+        "unknown unit `fortnight`",
+        "how often?",
+        "a step is an `async fn`",
+        "a step takes `&self`",
+        "a step takes one value",
+        "the value between steps is owned",
+        "not both",
+        "a step can't be generic",
+        "no `where` clause of its own",
+        "give `second` a `&self`",
+        "a delay takes no options",
+        "does not change the value in place",
+        "it returns a `Duration`",
+    ] {
+        let count = errors
+            .iter()
+            .filter(|error| error.contains(sentence))
+            .count();
+        assert_eq!(count, 1, "{sentence}: {errors:#?}");
+    }
+    assert_eq!(errors.len(), 15, "{errors:#?}");
+}
+
+/// Every token of the example left out, doubled, or replaced by something else.
+#[test]
+fn mangled_input_keeps_the_users_bodies() {
+    let count = count(&tokens(EXAMPLE));
+    let replacements: Vec<TokenStream> = vec![
+        quote!(),
+        quote!(#),
+        quote!(#[step]),
+        quote!(<),
+        quote!(fn),
+        quote!(=),
+        quote!(,),
+        quote!(::),
+        quote!('a),
+        quote!(Self),
+        quote!({}),
+        quote!([]),
+        quote!(()),
+        quote!("x"),
+        quote!(1.5),
+        TokenTree::Group(Group::new(
+            Delimiter::None,
+            quote!(
+                #[delay]
+                T
+            ),
+        ))
+        .into(),
+        quote!(impl),
+        quote!(&mut),
+    ];
+    for at in 0..count {
+        for replacement in &replacements {
+            let mut left = at;
+            let mangled = replace(tokens(EXAMPLE), &mut left, replacement);
+            let bodies = ["body_one", "body_two", "body_three"];
+            let survive: Vec<_> = bodies.iter().filter(|body| has(&mangled, body)).collect();
+            let expanded = expand::blueprint(TokenStream::new(), mangled.clone());
+            for body in survive {
+                assert!(has(&expanded, body), "{mangled}\n became\n{expanded}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fallback_has_no_helper_attributes() {
+    for head in [
+        "impl Trait for P",
+        "impl <",
+        "trait T",
+        "mod m",
+        "impl<'a> P<'a>",
+        "",
+    ] {
+        let item = tokens(&format!(
+            "{head} {{ #[step] async fn a(&self) {{}} #[delay(x)] fn b() {{}} }}"
+        ));
+        let expanded = expand::blueprint(TokenStream::new(), item).to_string();
+        assert!(expanded.contains("compile_error"), "{expanded}");
+        assert!(
+            !expanded.contains("# [step") && !expanded.contains("# [delay"),
+            "{expanded}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_block_is_told_so() {
+    for item in [
+        "",
+        "struct P;",
+        "fn f() {}",
+        "impl P;",
+        "#[step] async fn f(&self) {}",
+        "1",
+    ] {
+        let errors = errors(TokenStream::new(), tokens(item));
+        assert_eq!(errors.len(), 1, "{item}: {errors:?}");
+    }
+}
+
+#[test]
+fn strange_tokens_are_no_panic() {
+    let strange: TokenStream = [
+        TokenTree::Ident(Ident::new("impl", Span::call_site())),
+        TokenTree::Literal(Literal::f64_suffixed(1.0)),
+        TokenTree::Punct(Punct::new('#', Spacing::Joint)),
+        TokenTree::Group(Group::new(Delimiter::None, TokenStream::new())),
+        TokenTree::Group(Group::new(
+            Delimiter::Brace,
+            quote!(# #! #[] #[step] #[doc = ] ),
+        )),
+    ]
+    .into_iter()
+    .collect();
+    expand::blueprint(strange.clone(), strange);
+}
+
+fn count(tokens: &TokenStream) -> usize {
+    let each = tokens.clone().into_iter().map(|token| match token {
+        TokenTree::Group(group) => 1 + count(&group.stream()),
+        _ => 1,
+    });
+    each.sum()
+}
+
+/// The tokens with `replacement` in place of the one that is `left` tokens away.
+fn replace(tokens: TokenStream, left: &mut usize, replacement: &TokenStream) -> TokenStream {
+    let mut replaced = TokenStream::new();
+    for token in tokens {
+        let is_it = *left == 0;
+        *left = left.wrapping_sub(1);
+        if is_it {
+            replaced.extend(replacement.clone());
+            continue;
+        }
+        replaced.extend([match token {
+            TokenTree::Group(group) => {
+                let inner = replace(group.stream(), left, replacement);
+                TokenTree::Group(Group::new(group.delimiter(), inner))
+            }
+            token => token,
+        }]);
+    }
+    replaced
+}
+
+fn has(tokens: &TokenStream, name: &str) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => has(&group.stream(), name),
+        _ => false,
+    })
+}

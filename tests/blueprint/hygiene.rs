@@ -1,0 +1,258 @@
+//! The generated code names everything absolutely, and hides nothing of the user's.
+
+/// Nothing is in scope, and what is has misleading names.
+#[no_implicit_prelude]
+mod bare {
+    use ::orchestrator::blueprint;
+
+    pub(crate) struct Bare {
+        pub(crate) limit: ::core::time::Duration,
+    }
+
+    #[derive(::core::clone::Clone)]
+    pub(crate) struct Value(pub(crate) ::core::primitive::u32);
+
+    // Names that generated code could be tempted by.
+    #[allow(dead_code)]
+    pub(crate) struct State;
+    #[allow(dead_code)]
+    pub(crate) struct Result;
+    #[allow(dead_code, non_camel_case_types)]
+    pub(crate) struct usize;
+    #[allow(dead_code, non_camel_case_types)]
+    pub(crate) struct str;
+    #[allow(dead_code)]
+    pub(crate) struct Option;
+    pub(crate) mod core {}
+    pub(crate) mod std {}
+    pub(crate) mod orchestrator {}
+    /// A module named like a step.
+    pub(crate) mod transform {
+        pub(crate) struct Page;
+        pub(crate) const TIMES: ::core::primitive::u32 = 1;
+    }
+
+    #[blueprint]
+    impl Bare {
+        #[step(timeout = self.limit, retry(times = transform::TIMES, backoff = "1ms", when = |_| true))]
+        async fn transform(
+            &self,
+            value: Value,
+            cx: &::orchestrator::StepContext,
+        ) -> ::core::result::Result<transform::Page, ::orchestrator::__private::anyhow::Error>
+        {
+            let _ = (value, cx);
+            ::core::result::Result::Ok(transform::Page)
+        }
+
+        #[delay]
+        async fn rest(
+            &self,
+            _: &transform::Page,
+        ) -> ::core::result::Result<::core::time::Duration, ::core::fmt::Error> {
+            ::core::result::Result::Ok(self.limit)
+        }
+
+        #[step]
+        async fn state(&self, _: transform::Page) -> State {
+            State
+        }
+
+        #[step]
+        async fn value(&self, _: State) -> Value {
+            Value(9)
+        }
+
+        #[delay]
+        fn end(&self) -> ::core::time::Duration {
+            self.limit
+        }
+    }
+
+    pub(crate) struct Generic<T>(pub(crate) T);
+
+    #[blueprint]
+    impl<T> Generic<T> {
+        #[step]
+        async fn value(&self, value: T) -> T {
+            value
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_needs_no_prelude() {
+    let limit = std::time::Duration::from_secs(1);
+    let value = crate::run(bare::Bare { limit }, bare::Value(1)).await;
+    assert_eq!(value.unwrap().0, 9);
+    assert_eq!(crate::run(bare::Generic(1), 2).await.unwrap(), 2);
+}
+
+/// Option expressions see `self` and the user's items, and nothing of the generated code.
+mod expressions {
+    use std::time::Duration;
+
+    use orchestrator::blueprint;
+
+    const RETRY: u32 = 1;
+    const VALUE: Duration = Duration::from_secs(5);
+
+    pub(crate) struct Expressions {
+        pub(crate) cx: Duration,
+    }
+
+    fn limit(value: &Expressions) -> Duration {
+        value.cx
+    }
+
+    #[blueprint]
+    impl Expressions {
+        #[step(timeout = limit(self), retry(times = { let retry = RETRY; retry + 1 }, backoff = VALUE, when = |error| error.kind() == std::io::ErrorKind::Other))]
+        async fn only(&self, value: u8) -> std::io::Result<u8> {
+            Ok(value)
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn option_expressions_see_what_the_user_sees() {
+    let cx = std::time::Duration::from_secs(1);
+    assert_eq!(
+        crate::run(expressions::Expressions { cx }, 3)
+            .await
+            .unwrap(),
+        3
+    );
+}
+
+/// A blueprint that a `macro_rules` writes, with every kind of fragment.
+mod generated {
+    use orchestrator::blueprint;
+
+    macro_rules! blueprint {
+        ($name:ident, $payload:ty, $timeout:literal, $times:expr, $step:ident, $body:block, $vis:vis) => {
+            pub(crate) struct $name(pub(crate) u32);
+
+            #[blueprint]
+            impl $name {
+                #[step(timeout = $timeout, retry(times = $times, backoff = $timeout))]
+                $vis async fn $step(&self, value: $payload) -> anyhow::Result<$payload> {
+                    let _ = self.0;
+                    let _: () = $body;
+                    Ok(value)
+                }
+
+                #[step(retry = self.0)]
+                async fn look(&self, _: &$payload) -> anyhow::Result<()> {
+                    Ok(())
+                }
+
+                #[step]
+                async fn again(&self, value: $payload) -> $payload {
+                    value
+                }
+            }
+        };
+    }
+
+    blueprint!(First, Vec<u8>, "1s", 2, go, {}, pub(crate));
+    blueprint!(Second, (u8, String), "1h", { 1 + 1 }, run, {}, pub(super));
+
+    macro_rules! whole {
+        ($item:item) => {
+            #[blueprint]
+            $item
+        };
+    }
+
+    pub(crate) struct Whole;
+
+    whole! {
+        impl Whole {
+            #[step(timeout = "1s")]
+            async fn only(&self, value: u8) -> u8 {
+                value
+            }
+        }
+    }
+
+    macro_rules! for_type {
+        ($ty:ty) => {
+            #[blueprint]
+            impl $ty {
+                #[step]
+                async fn only(&self, value: u8) -> (u8, Option<Box<Self>>) {
+                    (value, None)
+                }
+            }
+        };
+    }
+
+    pub(crate) struct Typed;
+
+    for_type!(Typed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_macro_can_write_blueprints() {
+    use generated::{First, Second, Typed, Whole};
+
+    assert_eq!(crate::run(First(1), vec![1]).await.unwrap(), [1]);
+    let pair = (1, "a".to_owned());
+    assert_eq!(crate::run(Second(1), pair.clone()).await.unwrap(), pair);
+    assert_eq!(crate::run(Whole, 1).await.unwrap(), 1);
+    assert_eq!(crate::run(Typed, 1).await.unwrap().0, 1);
+}
+
+/// Attributes of the user's that matter for what is generated.
+#[expect(clippy::mixed_attributes_style, reason = "both must be kept")]
+mod attributes {
+    use orchestrator::blueprint;
+
+    #[deprecated]
+    #[derive(Clone)]
+    pub(crate) struct Old;
+
+    pub(crate) struct Attributes;
+
+    #[blueprint]
+    #[allow(deprecated)]
+    impl Attributes {
+        #![allow(unused_mut)]
+
+        #[step]
+        #[must_use]
+        #[inline]
+        #[allow(unused_variables)]
+        async fn first(&self, #[allow(unused)] value: u8) -> Old {
+            Old
+        }
+
+        #[cfg(any())]
+        fn left_out(&self) -> Nowhere {}
+
+        #[step(retry(times = 1,))]
+        async fn second(&self, _: Old) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[blueprint]
+    #[cfg(any())]
+    impl LeftOut {
+        #[step]
+        async fn first(&self, value: u8) {}
+    }
+
+    #[cfg(any())]
+    #[blueprint]
+    impl LeftOut {
+        #[step]
+        async fn first(&self, value: u8) {}
+    }
+}
+
+#[tokio::test]
+async fn attributes_are_kept() {
+    crate::run(attributes::Attributes, 1).await.unwrap();
+}

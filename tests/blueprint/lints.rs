@@ -1,0 +1,138 @@
+//! No lint fires in generated code. That this compiles is the test.
+
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    nonstandard_style,
+    rust_2018_idioms,
+    single_use_lifetimes,
+    trivial_casts,
+    trivial_numeric_casts,
+    unreachable_pub,
+    unused,
+    unused_import_braces,
+    unused_lifetimes,
+    unused_qualifications,
+    unused_results,
+    variant_size_differences,
+    let_underscore_drop,
+    explicit_outlives_requirements,
+    elided_lifetimes_in_paths,
+    ambiguous_negative_literals,
+    redundant_lifetimes,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::absolute_paths,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::arbitrary_source_item_ordering,
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::impl_trait_in_params,
+    clippy::min_ident_chars,
+    clippy::missing_inline_in_public_items,
+    clippy::multiple_inherent_impl,
+    clippy::pattern_type_mismatch,
+    clippy::redundant_pub_crate,
+    clippy::question_mark_used,
+    clippy::ref_patterns,
+    clippy::same_name_method,
+    clippy::shadow_reuse,
+    clippy::shadow_same,
+    clippy::shadow_unrelated,
+    clippy::single_char_lifetime_names,
+    clippy::std_instead_of_core,
+    clippy::implicit_return,
+    clippy::missing_docs_in_private_items,
+    clippy::missing_trait_methods,
+    clippy::unwrap_used
+)]
+#![expect(
+    clippy::implicit_return,
+    clippy::redundant_pub_crate,
+    clippy::arbitrary_source_item_ordering,
+    clippy::absolute_paths,
+    unreachable_pub,
+    reason = "the test's own code"
+)]
+
+use core::time::Duration;
+
+use orchestrator::blueprint;
+
+/// A payload.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Payload {
+    /// Its number.
+    pub number: u32,
+}
+
+/// A blueprint with all there is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Linted<T> {
+    /// What is asked.
+    asked: T,
+}
+
+#[blueprint]
+impl<T: Send + Sync + Clone + core::fmt::Debug> Linted<T> {
+    /// By value.
+    #[step(timeout = "1s", retry(times = 2, backoff = "1ms", when = Self::worth_it))]
+    async fn by_value(&self, payload: Payload) -> Result<(Payload, T), core::fmt::Error> {
+        Ok((payload, self.asked.clone()))
+    }
+
+    /// By reference.
+    #[step(retry = 2, timeout = Duration::from_secs(1))]
+    async fn by_reference(&self, pair: &(Payload, T)) -> Result<(), core::fmt::Error> {
+        if pair.0.number == 0 {
+            return Err(core::fmt::Error);
+        }
+        Ok(())
+    }
+
+    /// A pause.
+    #[delay]
+    const fn pause(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    /// Without a value.
+    #[step]
+    async fn nothing(&self) {}
+
+    /// The end.
+    #[delay]
+    async fn end(&self, _: &(Payload, T)) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether it is worth it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "`when` asks for it")]
+    const fn worth_it(_: &core::fmt::Error) -> bool {
+        true
+    }
+}
+
+/// The same without parameters.
+#[derive(Debug)]
+pub(crate) struct Plain;
+
+#[blueprint]
+impl Plain {
+    /// By value.
+    #[step(timeout = "1s", retry = 2)]
+    async fn transform(&self, payload: Payload) -> Result<u8, core::fmt::Error> {
+        u8::try_from(payload.number).map_err(|_| core::fmt::Error)
+    }
+}
+
+#[test]
+fn linted_code_is_used() {
+    let _: Linted<u8> = Linted { asked: 1 };
+    let _: Plain = Plain;
+}

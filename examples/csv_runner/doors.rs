@@ -54,7 +54,7 @@ impl Door {
 }
 
 /// What a run is made of.
-pub(crate) struct Run<'r> {
+pub(crate) struct Run {
     pub(crate) orchestrator: Orchestrator<ProcessData>,
     pub(crate) input: Input,
     pub(crate) survey: Survey,
@@ -62,14 +62,14 @@ pub(crate) struct Run<'r> {
     pub(crate) order: ResultOrder,
     /// How many rows may fail.
     pub(crate) failure_limit: Option<u64>,
-    pub(crate) output: &'r mut Output,
-    pub(crate) signals: &'r Signals,
-    pub(crate) terminal: &'r Terminal,
+    pub(crate) output: Output,
+    pub(crate) signals: Signals,
+    pub(crate) terminal: Terminal,
 }
 
 /// What came of a run.
-#[derive(Debug)]
 pub(crate) struct Report {
+    pub(crate) output: Output,
     pub(crate) tally: Tally,
     pub(crate) took: Duration,
     /// Whether more rows failed than may.
@@ -87,7 +87,7 @@ pub(crate) enum Stopped {
     Output(io::Error),
 }
 
-impl Run<'_> {
+impl Run {
     /// Runs all tasks and writes their results.
     pub(crate) async fn run(self) -> Report {
         let begun = Instant::now();
@@ -168,6 +168,7 @@ impl Run<'_> {
             }
         };
         Report {
+            output: sink.output,
             failure_limit_hit: tally.failed > failure_limit,
             tally,
             took: begun.elapsed(),
@@ -180,14 +181,14 @@ impl Run<'_> {
 }
 
 /// Takes results and writes those that are kept.
-struct Sink<'r> {
+struct Sink {
     superseded: Superseded,
     /// All results, where they are written only when all are at hand.
     collected: Option<Collected>,
-    output: &'r mut Output,
+    output: Output,
 }
 
-impl Sink<'_> {
+impl Sink {
     fn take(&mut self, result: &TaskResult<Fetched>) -> io::Result<()> {
         if let Some(collected) = &mut self.collected {
             collected.see(result.id.0, result.ordinal);
@@ -209,8 +210,13 @@ impl Sink<'_> {
         }
     }
 
-    fn finish(self) -> io::Result<()> {
-        for row in self.collected.into_iter().flat_map(Collected::in_order) {
+    fn finish(&mut self) -> io::Result<()> {
+        for row in self
+            .collected
+            .take()
+            .into_iter()
+            .flat_map(Collected::in_order)
+        {
             self.output.write(&row)?;
         }
         self.output.flush()

@@ -44,10 +44,18 @@ use args::Args;
 use exit::End;
 use terminal::Terminal;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
-    let started = Runtime::new()
-        .and_then(|runtime| Ok((runtime, Terminal::start(args.quiet, !args.no_progress)?)));
+    let started = Runtime::new().and_then(|runtime| {
+        let terminal = {
+            let _runtime = runtime.enter();
+            Terminal::start(args.quiet, !args.no_progress)?
+        };
+        Ok((runtime, terminal))
+    });
     let Ok((runtime, (terminal, closing))) = started else {
         // There is nothing to say it through: the machine has no thread left.
         return End::NothingRan.into();

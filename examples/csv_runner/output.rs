@@ -100,7 +100,7 @@ impl Output {
         Self::new(Box::new(file), Some(partial)).with_context(cannot_write)
     }
 
-    fn new(to: Box<dyn Write>, partial: Option<Partial>) -> io::Result<Self> {
+    fn new(to: Box<dyn Write + Send>, partial: Option<Partial>) -> io::Result<Self> {
         let mut rows = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(Pending {
@@ -181,7 +181,7 @@ impl Partial {
 
 /// Holds rows back until they are flushed, so that the CSV writer's own buffer does not cut them.
 struct Pending {
-    to: Box<dyn Write>,
+    to: Box<dyn Write + Send>,
     bytes: Vec<u8>,
 }
 
@@ -194,8 +194,11 @@ impl Write for Pending {
     fn flush(&mut self) -> io::Result<()> {
         // Taken out first: what failed once is not written again when the writer is dropped.
         let mut bytes = std::mem::take(&mut self.bytes);
-        self.to.write_all(&bytes)?;
-        self.to.flush()?;
+        // A reader that pauses holds up this thread of the runtime, and none of its tasks.
+        tokio::task::block_in_place(|| {
+            self.to.write_all(&bytes)?;
+            self.to.flush()
+        })?;
         bytes.clear();
         self.bytes = bytes;
         Ok(())

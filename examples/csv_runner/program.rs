@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         input,
         survey,
         door,
-        mut output,
+        output,
     } = ready;
 
     let (rows, superseded, bad) = (survey.rows, survey.superseded.count(), survey.bad.count);
@@ -46,15 +46,22 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         door,
         order: args.order,
         failure_limit: args.max_failures.map(|limit| limit.of(rows)),
-        output: &mut output,
-        signals: &signals,
-        terminal,
+        output,
+        signals: signals.clone(),
+        terminal: terminal.clone(),
     };
     signals.running();
-    let mut report = runtime.block_on(run.run());
+    // In a task, since each result would otherwise wake this thread.
+    let report = match runtime.block_on(runtime.spawn(run.run())) {
+        Ok(report) => report,
+        Err(error) => {
+            terminal.error(format!("error: the run broke down: {error}"));
+            return End::Failed;
+        }
+    };
 
     let mut end = end(&report, &signals, rows, bad);
-    match report.stopped.take() {
+    match report.stopped {
         Some(Stopped::Input(error)) => terminal.error(format!("error: {error:#}")),
         Some(Stopped::Output(error)) if end == End::Failed => {
             terminal.error(format!("error: cannot write the results: {error}"));
@@ -67,7 +74,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             "stopped: {failed} rows failed, more than --max-failures allows"
         ));
     }
-    match output.finish(end == End::Complete) {
+    match report.output.finish(end == End::Complete) {
         Ok(Some(partial)) => terminal.error(format!("the results are in {}", partial.display())),
         Err(error) if end == End::Complete => {
             terminal.error(format!("error: cannot write the results: {error}"));

@@ -24,15 +24,23 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// fails nothing.
 #[derive(Clone, Debug)]
 pub(crate) struct Terminal {
+    events: mpsc::Sender<Event>,
     messages: mpsc::Sender<Message>,
     quiet: bool,
+}
+
+/// A line, and whom to tell that it was written.
+#[derive(Debug)]
+struct Event {
+    line: String,
+    written: oneshot::Sender<()>,
 }
 
 /// What the thread is sent.
 #[derive(Debug)]
 enum Message {
-    /// A line, and whom to tell that it was written.
-    Event(String, oneshot::Sender<()>),
+    /// One line or several, and whom to tell that they were written.
+    Events(String, oneshot::Sender<()>),
     Line(String),
     Progress(Progress),
     Close,
@@ -67,6 +75,8 @@ pub(crate) struct Closing {
 
 impl Terminal {
     /// Starts the writer. `progress` asks for a progress bar, which only a terminal gets.
+    ///
+    /// Must be called in a runtime.
     pub(crate) fn start(quiet: bool, progress: bool) -> io::Result<(Self, Closing)> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let bar = if progress && !quiet && io::stderr().is_terminal() {
@@ -77,7 +87,10 @@ impl Terminal {
         let thread = std::thread::Builder::new()
             .name("terminal".into())
             .spawn(|| Writer::new(bar).run(receiver))?;
+        let (events, received) = mpsc::channel(WAITING);
+        tokio::spawn(gather(received, sender.clone()));
         let terminal = Self {
+            events,
             messages: sender,
             quiet,
         };
@@ -95,12 +108,7 @@ impl Terminal {
         }
         let (written, done) = oneshot::channel();
         // The writer is gone only when the program is about to end.
-        if self
-            .messages
-            .send(Message::Event(line, written))
-            .await
-            .is_ok()
-        {
+        if self.events.send(Event { line, written }).await.is_ok() {
             let _ = done.await;
         }
     }
@@ -136,6 +144,27 @@ impl Closing {
         let _ = self.terminal.messages.blocking_send(Message::Close);
         // A panic of the thread has nowhere to be told.
         let _ = self.thread.join();
+    }
+}
+
+/// Hands events to the thread, as many as there are at a time: waking it for each one would cost
+/// more than a request does.
+async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while events.recv_many(&mut batch, BATCH).await > 0 {
+        let mut lines = String::new();
+        for event in &batch {
+            lines.push_str(&event.line);
+            lines.push('\n');
+        }
+        let (written, done) = oneshot::channel();
+        if thread.send(Message::Events(lines, written)).await.is_ok() {
+            let _ = done.await;
+        }
+        for event in batch.drain(..) {
+            // The step may have been dropped.
+            let _ = event.written.send(());
+        }
     }
 }
 
@@ -182,11 +211,14 @@ impl Writer {
             let mut close = false;
             for message in batch.drain(..) {
                 match message {
-                    Message::Event(line, done) => {
-                        self.push(&line);
+                    Message::Events(lines, done) => {
+                        self.push(&lines);
                         self.written.push(done);
                     }
-                    Message::Line(line) => self.push(&line),
+                    Message::Line(line) => {
+                        self.push(&line);
+                        self.lines.push(b'\n');
+                    }
                     Message::Progress(latest) => progress = Some(latest),
                     Message::Close => close = true,
                 }
@@ -202,9 +234,8 @@ impl Writer {
         self.bar.finish_and_clear();
     }
 
-    fn push(&mut self, line: &str) {
-        self.lines.extend_from_slice(redact(line).as_bytes());
-        self.lines.push(b'\n');
+    fn push(&mut self, text: &str) {
+        self.lines.extend_from_slice(redact(text).as_bytes());
     }
 
     /// Writes all lines at once, and tells those who wait for them.
@@ -217,7 +248,6 @@ impl Writer {
         }
         self.lines.clear();
         for done in self.written.drain(..) {
-            // The step may have been dropped.
             let _ = done.send(());
         }
     }

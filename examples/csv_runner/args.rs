@@ -54,7 +54,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
 
-    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx
+    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
+    /// server's Retry-After (at most 5 minutes) or else a growing pause
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
 

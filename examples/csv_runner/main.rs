@@ -36,6 +36,7 @@ mod tasks;
 mod terminal;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use tokio::runtime::Runtime;
@@ -61,7 +62,8 @@ fn main() -> ExitCode {
         return End::NothingRan.into();
     };
     let end = program::run(&args, &runtime, &terminal);
-    closing.wait();
+    // Who has interrupted it does not want to wait for a terminal that takes nothing.
+    closing.wait(matches!(end, End::Interrupted(_)).then_some(Duration::from_secs(1)));
     // What still executes after a failed run is not waited for.
     runtime.shutdown_background();
     end.into()

@@ -1,10 +1,11 @@
 //! The one writer of standard error: [`Terminal`].
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::thread::JoinHandle;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::redaction::redact;
@@ -67,10 +68,10 @@ pub(crate) enum Stage {
 }
 
 /// Waits for the thread.
-#[derive(Debug)]
 pub(crate) struct Closing {
     terminal: Terminal,
-    thread: JoinHandle<()>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Terminal {
@@ -78,25 +79,29 @@ impl Terminal {
     ///
     /// Must be called in a runtime.
     pub(crate) fn start(quiet: bool, progress: bool) -> io::Result<(Self, Closing)> {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (messages, to_write) = mpsc::channel(WAITING);
         let bar = if progress && !quiet && io::stderr().is_terminal() {
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
         } else {
             ProgressBar::hidden()
         };
-        let thread = std::thread::Builder::new()
+        let (ending, ended) = std::sync::mpsc::channel();
+        std::thread::Builder::new()
             .name("terminal".into())
-            .spawn(|| Writer::new(bar).run(receiver))?;
-        let (events, received) = mpsc::channel(WAITING);
-        tokio::spawn(gather(received, sender.clone()));
+            .spawn(move || {
+                let _ending = ending;
+                Writer::new(bar).run(to_write);
+            })?;
+        let (events, to_gather) = mpsc::channel(WAITING);
+        tokio::spawn(gather(to_gather, messages.clone()));
         let terminal = Self {
             events,
-            messages: sender,
+            messages,
             quiet,
         };
         let closing = Closing {
             terminal: terminal.clone(),
-            thread,
+            ended,
         };
         Ok((terminal, closing))
     }
@@ -134,16 +139,22 @@ impl Terminal {
 
     /// Shows how far the program has come, unless the terminal is busy.
     pub(crate) fn progress(&self, progress: Progress) {
-        let _ = self.messages.try_send(Message::Progress(progress));
+        // Room is left for what must be said: nobody waits to say it.
+        if self.messages.capacity() > WAITING / 2 {
+            let _ = self.messages.try_send(Message::Progress(progress));
+        }
     }
 }
 
 impl Closing {
-    /// Returns when everything was written.
-    pub(crate) fn wait(self) {
+    /// Returns when everything was written, or after `limit`.
+    pub(crate) fn wait(self, limit: Option<Duration>) {
         let _ = self.terminal.messages.blocking_send(Message::Close);
-        // A panic of the thread has nowhere to be told.
-        let _ = self.thread.join();
+        // Nothing is ever sent: either ends when the thread does.
+        match limit {
+            Some(limit) => drop(self.ended.recv_timeout(limit)),
+            None => drop(self.ended.recv()),
+        }
     }
 }
 
@@ -223,9 +234,12 @@ impl Writer {
                     Message::Close => close = true,
                 }
             }
+            if close {
+                self.bar.finish_and_clear();
+            }
             self.write();
             if close {
-                break;
+                return;
             }
             if let Some(progress) = progress {
                 self.show(progress);
@@ -241,9 +255,11 @@ impl Writer {
     /// Writes all lines at once, and tells those who wait for them.
     fn write(&mut self) {
         if !self.lines.is_empty() && !self.broken {
-            let written = self
-                .bar
-                .suspend(|| io::stderr().lock().write_all(&self.lines));
+            let write = || io::stderr().lock().write_all(&self.lines);
+            let written = match self.stage {
+                Some(_) => self.bar.suspend(write),
+                None => write(),
+            };
             self.broken = written.is_err();
         }
         self.lines.clear();
@@ -257,16 +273,17 @@ impl Writer {
             return;
         }
         let changed = self.stage.replace(progress.stage) != Some(progress.stage);
-        if changed {
-            self.bar.reset();
-            self.bar.set_style(style(progress.stage));
-        } else if self.shown.elapsed() < PROGRESS_EVERY {
+        if !changed && self.shown.elapsed() < PROGRESS_EVERY {
             return;
         }
         self.shown = Instant::now();
-        match progress.total {
-            Some(total) => self.bar.set_length(total),
-            None => self.bar.unset_length(),
+        if changed {
+            self.bar.set_style(style(progress.stage));
+            match progress.total {
+                Some(total) => self.bar.set_length(total),
+                None => self.bar.unset_length(),
+            }
+            self.bar.reset();
         }
         self.bar.set_message(progress.note);
         self.bar.set_position(progress.done);
@@ -278,10 +295,15 @@ fn style(stage: Stage) -> ProgressStyle {
     let template = match stage {
         Stage::Copying => "copying the input: {bytes}",
         Stage::Checking => "checking {wide_bar} {bytes}/{total_bytes}",
-        Stage::Running => "{wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} left{msg}",
+        Stage::Running => "{wide_bar} {human_pos}/{human_len} rows, {rate}, {eta} left{msg}",
     };
     // A template that does not parse costs the looks, and nothing else.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
+        // Where it cannot be shown it is left out.
+        let _ = write!(to, "{:.0}/s", state.per_sec());
+    })
 }
 
 #[cfg(test)]

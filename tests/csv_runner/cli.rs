@@ -201,10 +201,8 @@ fn program() -> PathBuf {
 
 /// What the program was built from, as cargo wrote it down.
 fn sources(program: &Path) -> Vec<PathBuf> {
-    let list = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
-    let Some((_, files)) = list.split_once(": ") else {
-        return Vec::new();
-    };
+    let list = fs::read_to_string(program.with_extension("d")).unwrap();
+    let (_, files) = list.split_once(": ").unwrap();
     // A space inside a path is written with a backslash before it.
     let files = files.trim().replace("\\ ", "\0");
     files

@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM, once and twice.
 
 use std::fs;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::cli::{Running, csv_runner, tasks, wait_until};
@@ -113,6 +114,31 @@ fn a_signal_before_anything_runs_ends_the_program() {
         assert_eq!(done.code(), Some(code), "{done:?}");
         assert!(done.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_holds_up_no_end() {
+    let server = Server::always(Answer::OK);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), tasks(0..100_000)).unwrap();
+    let url = server.url();
+    let mut command = csv_runner(&["--delay=0s", "--grace=200ms", "--url", &url]);
+    command.arg(file.path());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = Running::start_as_is_unread(command);
+    // Kept open, and not read: a pipe takes some 64 KiB.
+    let unread = running.child.stderr.take();
+    let mut before = 0;
+    wait_until("events are not taken any more", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let stalled = server.requests().len() == before;
+        before = server.requests().len();
+        stalled && before > 0
+    });
+    running.signal("INT");
+    let done = running.finish();
+    drop(unread);
+    assert_eq!(done.code(), Some(130));
 }
 
 #[test]

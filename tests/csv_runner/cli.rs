@@ -144,10 +144,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if Instant::now() > deadline {
-                self.child.kill().unwrap();
-                panic!("it still runs after {LIMIT:?}");
-            }
+            assert!(Instant::now() < deadline, "it still runs after {LIMIT:?}");
             thread::sleep(Duration::from_millis(2));
         };
         let text = |reader: Option<JoinHandle<String>>| {
@@ -158,6 +155,14 @@ impl Running {
             stdout: text(self.stdout.take()),
             stderr: text(self.stderr.take()),
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -1,189 +1,223 @@
-//! scratch
-use futures_util::StreamExt;
-use orchestrator::{Advance, Blueprint, Orchestrator, StepContext, StepInfo, StepKind, Task};
+//! What a task costs beyond its steps: ours beside the idioms, side by side.
+//!
+//! `cargo bench -p orchestrator --bench overhead`. Every contestant drives the same three fns over
+//! the same number of tasks on a runtime of its own with two worker threads; the rounds are
+//! interleaved, and the ratios are medians of the rounds' own ratios, so that a machine whose speed
+//! drifts does not favour anybody.
+
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-async fn a(x: u64) -> u64 {
-    x + 1
-}
-async fn b(x: u64) -> u64 {
-    x * 3
-}
-async fn c(x: u64) -> u64 {
-    x ^ 7
-}
-async fn y(x: u64) -> u64 {
-    yield_once().await;
-    x * 3
-}
-fn yield_once() -> impl Future<Output = ()> {
-    let mut done = false;
-    std::future::poll_fn(move |cx| {
-        if done {
-            std::task::Poll::Ready(())
-        } else {
-            done = true;
-            cx.waker().wake_by_ref();
-            std::task::Poll::Pending
-        }
-    })
+use futures_buffered::BufferedStreamExt as _;
+use futures_util::{Stream, StreamExt as _, stream};
+use orchestrator::{Orchestrator, Task, blueprint};
+
+const TASKS: u64 = 1_000_000;
+const ROUNDS: usize = 11;
+const WORKERS: usize = 2;
+const CONCURRENCY: usize = 10_000;
+
+async fn first(value: u64) -> u64 {
+    black_box(value + 1)
 }
 
-struct P<const Y: bool>;
-enum S {
-    A(u64),
-    B(u64),
-    C(u64),
+async fn second(value: u64) -> u64 {
+    black_box(value * 3)
 }
-impl<const Y: bool> Blueprint for P<Y> {
-    type Input = u64;
-    type Output = u64;
-    type State = S;
-    const NAME: &'static str = "P";
-    const STEPS: &'static [StepInfo] = &[
-        StepInfo::new(
-            "a",
-            StepKind::Step,
-            std::any::type_name::<u64>,
-            std::any::type_name::<u64>,
-        ),
-        StepInfo::new(
-            "b",
-            StepKind::Step,
-            std::any::type_name::<u64>,
-            std::any::type_name::<u64>,
-        ),
-        StepInfo::new(
-            "c",
-            StepKind::Step,
-            std::any::type_name::<u64>,
-            std::any::type_name::<u64>,
-        ),
-    ];
-    fn start(i: u64) -> S {
-        S::A(i)
-    }
-    fn position(s: &S) -> usize {
-        match s {
-            S::A(_) => 0,
-            S::B(_) => 1,
-            S::C(_) => 2,
+
+async fn second_yields(value: u64) -> u64 {
+    yield_once().await;
+    black_box(value * 3)
+}
+
+async fn third(value: u64) -> u64 {
+    black_box(value ^ 7)
+}
+
+/// Suspends once; wakes at once, without the runtime's help.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if yielded {
+            return std::task::Poll::Ready(());
         }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+struct Ready;
+
+#[blueprint]
+impl Ready {
+    #[step]
+    async fn first(&self, value: u64) -> u64 {
+        first(value).await
     }
-    fn advance(&self, s: S, _cx: &StepContext) -> impl Future<Output = Advance<S, u64>> + Send {
-        async move {
-            match s {
-                S::A(x) => Advance::Next(S::B(a(x).await)),
-                S::B(x) => {
-                    if Y {
-                        Advance::Next(S::C(y(x).await))
-                    } else {
-                        Advance::Next(S::C(b(x).await))
-                    }
-                }
-                S::C(x) => Advance::Done(c(x).await),
-            }
-        }
+    #[step]
+    async fn second(&self, value: u64) -> u64 {
+        second(value).await
+    }
+    #[step]
+    async fn third(&self, value: u64) -> u64 {
+        third(value).await
     }
 }
-fn rt() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-}
-fn time<F: Future<Output = u64>>(f: F) -> (f64, u64) {
-    let rt = rt();
-    let t = Instant::now();
-    let s = rt.block_on(f);
-    (t.elapsed().as_nanos() as f64, s)
-}
-const N: u64 = 1_000_000;
-async fn ours<const Y: bool>() -> u64 {
-    let o = Orchestrator::new(P::<Y>).concurrency(10_000);
-    let mut r =
-        o.execute_tasks_streaming(futures_util::stream::iter((0..N).map(|i| Task::new(i, i))));
-    let mut sum = 0u64;
-    while let Some(x) = r.next().await {
-        sum = sum.wrapping_add(x.outcome.unwrap());
+
+struct Yields;
+
+#[blueprint]
+impl Yields {
+    #[step]
+    async fn first(&self, value: u64) -> u64 {
+        first(value).await
     }
-    sum
-}
-async fn bu() -> u64 {
-    let mut s = futures_util::stream::iter(0..N)
-        .map(|i| async move { c(b(a(i).await).await).await })
-        .buffer_unordered(10_000);
-    let mut sum = 0u64;
-    while let Some(x) = s.next().await {
-        sum = sum.wrapping_add(x);
+    #[step]
+    async fn second(&self, value: u64) -> u64 {
+        second_yields(value).await
     }
-    sum
-}
-async fn buy() -> u64 {
-    let mut s = futures_util::stream::iter(0..N)
-        .map(|i| async move { c(y(a(i).await).await).await })
-        .buffer_unordered(10_000);
-    let mut sum = 0u64;
-    while let Some(x) = s.next().await {
-        sum = sum.wrapping_add(x);
+    #[step]
+    async fn third(&self, value: u64) -> u64 {
+        third(value).await
     }
-    sum
 }
-async fn fb() -> u64 {
-    use futures_buffered::BufferedStreamExt;
-    let mut s = futures_util::stream::iter(0..N)
-        .map(|i| async move { c(y(a(i).await).await).await })
-        .buffered_unordered(10_000);
-    let mut sum = 0u64;
-    while let Some(x) = s.next().await {
-        sum = sum.wrapping_add(x);
-    }
-    sum
+
+fn tasks() -> impl Stream<Item = Task<u64>> {
+    stream::iter((0..TASKS).map(|id| Task::new(id, id)))
 }
-async fn sp() -> u64 {
-    let (tx, mut rx) = tokio::sync::mpsc::channel(1000);
+
+async fn orchestrator_ready() -> u64 {
+    let orchestrator = Orchestrator::new(Ready).concurrency(CONCURRENCY);
+    sum(orchestrator
+        .execute_tasks_streaming(tasks())
+        .map(|result| result.outcome.unwrap_or_default()))
+    .await
+}
+
+async fn orchestrator_yields() -> u64 {
+    let orchestrator = Orchestrator::new(Yields).concurrency(CONCURRENCY);
+    sum(orchestrator
+        .execute_tasks_streaming(tasks())
+        .map(|result| result.outcome.unwrap_or_default()))
+    .await
+}
+
+async fn spawn_and_channel() -> u64 {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1_000);
     tokio::spawn(async move {
-        for i in 0..N {
-            let tx = tx.clone();
+        for id in 0..TASKS {
+            let sender = sender.clone();
             tokio::spawn(async move {
-                let _ = tx.send(c(b(a(i).await).await).await).await;
+                let output = third(second(first(id).await).await).await;
+                let _ = sender.send(output).await;
             });
         }
     });
-    let mut sum = 0u64;
-    while let Some(x) = rx.recv().await {
-        sum = sum.wrapping_add(x);
+    sum(stream::poll_fn(move |cx| receiver.poll_recv(cx))).await
+}
+
+async fn buffer_unordered() -> u64 {
+    sum(stream::iter(0..TASKS)
+        .map(async |id| third(second(first(id).await).await).await)
+        .buffer_unordered(CONCURRENCY))
+    .await
+}
+
+async fn buffer_unordered_yields() -> u64 {
+    sum(stream::iter(0..TASKS)
+        .map(async |id| third(second_yields(first(id).await).await).await)
+        .buffer_unordered(CONCURRENCY))
+    .await
+}
+
+async fn futures_buffered_yields() -> u64 {
+    sum(stream::iter(0..TASKS)
+        .map(async |id| third(second_yields(first(id).await).await).await)
+        .buffered_unordered(CONCURRENCY))
+    .await
+}
+
+async fn sum(results: impl Stream<Item = u64>) -> u64 {
+    let mut results = std::pin::pin!(results);
+    let mut sum = 0_u64;
+    while let Some(output) = results.next().await {
+        sum = sum.wrapping_add(output);
     }
     sum
 }
+
 fn main() {
-    match std::env::args().nth(1).as_deref() {
-        Some("ours") => {
-            for _ in 0..30 {
-                time(ours::<false>());
-            }
-            return;
+    compare(
+        "three steps, ready at once",
+        &[
+            ("orchestrator", || measure(orchestrator_ready())),
+            ("buffer_unordered(10,000)", || measure(buffer_unordered())),
+            (
+                "tokio::spawn + mpsc(1,000)",
+                || measure(spawn_and_channel()),
+            ),
+        ],
+    );
+    compare(
+        "three steps, one yields once",
+        &[
+            ("orchestrator", || measure(orchestrator_yields())),
+            ("futures-buffered(10,000)", || {
+                measure(futures_buffered_yields())
+            }),
+            ("buffer_unordered(10,000)", || {
+                measure(buffer_unordered_yields())
+            }),
+        ],
+    );
+}
+
+type Contestant = (&'static str, fn() -> (Duration, u64));
+
+fn measure(run: impl Future<Output = u64>) -> (Duration, u64) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_time()
+        .build()
+        .expect("the runtime starts");
+    let begin = Instant::now();
+    let sum = runtime.block_on(run);
+    (begin.elapsed(), sum)
+}
+
+/// Runs the contestants in turn and prints each one's time a task, and how many times as long as
+/// the first it took.
+#[expect(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "printing figures to read is what it does"
+)]
+fn compare(title: &str, contestants: &[Contestant]) {
+    let mut times = vec![Vec::new(); contestants.len()];
+    let mut ratios = vec![Vec::new(); contestants.len()];
+    for _ in 0..ROUNDS {
+        let round: Vec<_> = contestants.iter().map(|(_, run)| run()).collect();
+        for (index, (time, sum)) in round.iter().enumerate() {
+            assert_eq!(*sum, round[0].1, "all did the same work");
+            times[index].push(time.as_nanos() as f64 / TASKS as f64);
+            ratios[index].push(time.as_secs_f64() / round[0].0.as_secs_f64());
         }
-        Some("oursy") => {
-            for _ in 0..30 {
-                time(ours::<true>());
-            }
-            return;
-        }
-        _ => {}
     }
-    let _ = Duration::ZERO;
-    for _ in 0..5 {
-        let n = N as f64;
-        println!(
-            "ours {:.0} bu {:.0} spawn {:.0} | yield: ours {:.0} fb {:.0} bu {:.0}",
-            time(ours::<false>()).0 / n,
-            time(bu()).0 / n,
-            time(sp()).0 / n,
-            time(ours::<true>()).0 / n,
-            time(fb()).0 / n,
-            time(buy()).0 / n
-        );
+    println!("{title}: {TASKS} tasks, {ROUNDS} rounds, medians (least to most)");
+    for (index, (name, _)) in contestants.iter().enumerate() {
+        let (time, least, most) = spread(&mut times[index]);
+        let (ratio, ..) = spread(&mut ratios[index]);
+        println!("  {name:28} {time:6.0} ns a task ({least:.0} to {most:.0})   {ratio:5.2}x");
     }
+}
+
+fn spread(figures: &mut [f64]) -> (f64, f64, f64) {
+    figures.sort_by(f64::total_cmp);
+    (
+        figures[figures.len() / 2],
+        figures[0],
+        figures[figures.len() - 1],
+    )
 }

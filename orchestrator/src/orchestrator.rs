@@ -97,6 +97,31 @@ impl<B: Blueprint> Orchestrator<B> {
     /// Nothing more is admitted then and no step begins; executing steps have the grace time to
     /// finish, and every task that was admitted still gives its result, of the kind
     /// [`Cancelled`](crate::TaskErrorKind::Cancelled) if it was not through.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use orchestrator::{Orchestrator, Task, blueprint};
+    /// use tokio_util::sync::CancellationToken;
+    /// # struct Wait;
+    /// # #[blueprint]
+    /// # impl Wait {
+    /// #     #[delay]
+    /// #     fn wait(&self) -> Duration { Duration::from_secs(60) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    ///
+    /// let token = CancellationToken::new();
+    /// let orchestrator = Orchestrator::new(Wait).shutdown(token.clone());
+    /// let run = tokio::spawn(async move { orchestrator.execute_tasks([Task::new(1, ())]).await });
+    /// # tokio::task::yield_now().await;
+    /// # tokio::time::sleep(Duration::from_millis(10)).await;
+    /// token.cancel();
+    /// let results = run.await.unwrap();
+    /// let error = results[0].outcome.as_ref().unwrap_err();
+    /// assert_eq!(error.to_string(), "wait: cancelled");
+    /// # }
+    /// ```
     pub fn shutdown(mut self, token: CancellationToken) -> Self {
         self.shutdown = token;
         self
@@ -115,6 +140,30 @@ impl<B: Blueprint> Orchestrator<B> {
 
     /// The channel door, for tasks that are all at hand: runs them and gives their results in the
     /// tasks' order.
+    ///
+    /// ```
+    /// # use orchestrator::{Orchestrator, Task, TaskStatus, blueprint};
+    /// struct Halve;
+    ///
+    /// #[blueprint]
+    /// impl Halve {
+    ///     #[step]
+    ///     async fn halve(&self, number: u64) -> anyhow::Result<u64> {
+    ///         anyhow::ensure!(number.is_multiple_of(2), "{number} is odd");
+    ///         Ok(number / 2)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let tasks = [Task::new(1, 10), Task::new(2, 7)];
+    /// let results = Orchestrator::new(Halve).execute_tasks(tasks).await;
+    /// assert_eq!(results[0].outcome.as_ref().ok(), Some(&5));
+    /// assert_eq!(results[1].status(), TaskStatus::Failed);
+    /// let error = results[1].outcome.as_ref().unwrap_err();
+    /// assert_eq!(error.to_string(), "halve: 7 is odd (1 attempt)");
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -146,6 +195,32 @@ impl<B: Blueprint> Orchestrator<B> {
     /// under way, and receiving is what makes room: whoever sends more than window + capacity tasks
     /// before receiving the first result waits forever.
     ///
+    /// ```
+    /// # use orchestrator::{Orchestrator, Task, blueprint};
+    /// # struct Double;
+    /// # #[blueprint]
+    /// # impl Double {
+    /// #     #[step]
+    /// #     async fn double(&self, number: u64) -> u64 { number * 2 }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (sender, mut results) = Orchestrator::new(Double).channel(16);
+    /// let sending = tokio::spawn(async move {
+    ///     for number in 0..1_000 {
+    ///         sender.send(Task::new(number, number)).await?;
+    ///     }
+    ///     Ok::<_, orchestrator::SendError<u64>>(())
+    /// });
+    /// let mut sum = 0;
+    /// while let Some(result) = results.recv().await {
+    ///     sum += result.outcome.unwrap_or_default();
+    /// }
+    /// sending.await.unwrap().unwrap();
+    /// assert_eq!(sum, 999_000);
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays,
@@ -161,6 +236,28 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// The run starts at once, on tasks of the current runtime: what is executing goes on whether
     /// or not the results are polled.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, stream};
+    /// # use orchestrator::{Orchestrator, Task, blueprint};
+    /// # struct Double;
+    /// # #[blueprint]
+    /// # impl Double {
+    /// #     #[step]
+    /// #     async fn double(&self, number: u64) -> u64 { number * 2 }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    ///
+    /// let tasks = stream::iter((0..100_000).map(|number| Task::new(number, number)));
+    /// let mut results = Orchestrator::new(Double).window(1_000).execute_tasks_streaming(tasks);
+    /// let mut count = 0;
+    /// while let Some(result) = results.next().await {
+    ///     count += u64::from(result.outcome.is_ok());
+    /// }
+    /// assert_eq!(count, 100_000);
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///

@@ -129,17 +129,17 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
     open_files::reserve(args.concurrency.get(), args.offline)?;
 
     let input = Input::open(args.tasks.as_deref(), |copied| {
-        show(terminal, Stage::Copying, copied, None);
+        show_bytes(terminal, Stage::Copying, copied, None);
     })?;
     let length = input.length().ok();
     let survey = check(&input, |read| {
-        show(terminal, Stage::Checking, read, length);
+        show_bytes(terminal, Stage::Checking, read, length);
     })?;
     let door = Door::for_rows(survey.rows, args.mode);
     if args.check {
-        terminal.note(found(&survey, door));
+        terminal.note(findings(&survey, door));
     }
-    name(&survey.bad, input.name(), terminal);
+    name_bad_rows(&survey.bad, input.name(), terminal);
     if survey.bad.count > 0 && !args.skip_bad_rows {
         bail!(
             "{}; nothing was run (--skip-bad-rows runs the others)",
@@ -191,7 +191,7 @@ fn offline_url(runtime: &Runtime, terminal: &Terminal) -> anyhow::Result<Url> {
 }
 
 /// What `--check` says.
-fn found(survey: &Survey, door: Door) -> String {
+fn findings(survey: &Survey, door: Door) -> String {
     let bad = survey.bad.count;
     format!(
         "{}, {} superseded, {} bad, {} door",
@@ -202,8 +202,8 @@ fn found(survey: &Survey, door: Door) -> String {
     )
 }
 
-/// Names the bad rows.
-fn name(bad: &BadRows, file: &str, terminal: &Terminal) {
+/// Says which rows are bad, and what is wrong with them.
+fn name_bad_rows(bad: &BadRows, file: &str, terminal: &Terminal) {
     for row in &bad.named {
         terminal.error(format!("{file}: {row}"));
     }
@@ -214,7 +214,7 @@ fn name(bad: &BadRows, file: &str, terminal: &Terminal) {
 }
 
 /// Shows how far a pass over bytes has come.
-fn show(terminal: &Terminal, stage: Stage, done: u64, total: Option<u64>) {
+fn show_bytes(terminal: &Terminal, stage: Stage, done: u64, total: Option<u64>) {
     terminal.progress(Progress {
         stage,
         done,

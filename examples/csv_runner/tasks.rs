@@ -19,8 +19,9 @@ use super::rows::Rows;
 const BATCH: usize = 256;
 /// How many batches are read ahead.
 const AHEAD: usize = 4;
-/// How many task types are kept to be shared.
+/// How many task types are kept to be shared, and how long each may be.
 const TYPES: usize = 1024;
+const LONGEST_TYPE: usize = 64;
 
 /// Why the second pass ended early, if it did.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +128,7 @@ impl Types {
             return Arc::clone(known);
         }
         let name: Arc<str> = name.into();
-        if self.0.len() < TYPES {
+        if self.0.len() < TYPES && name.len() <= LONGEST_TYPE {
             self.0.insert(Arc::clone(&name));
         }
         name

@@ -266,6 +266,36 @@ fn a_file_that_is_replaced_under_way_is_still_the_same_file() {
     assert_eq!(done.rows().len(), 2_000);
 }
 
+/// The most memory, in KiB, that the program took for its check of so many rows.
+#[cfg(target_os = "linux")]
+fn memory_of_check(rows: u64) -> u64 {
+    // Ids in no order, so that neither their order nor their density helps.
+    let ids = (0..rows).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let many = file(tasks(ids));
+    let running = Running::start(csv_runner(&["--check", many.path().to_str().unwrap()]));
+    let status = format!("/proc/{}/status", running.child.id());
+    let mut most = 0;
+    wait_until("it has ended", || {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        // One that has ended has no memory.
+        let Some(peak) = peak.and_then(|peak| peak.trim().strip_suffix(" kB")) else {
+            return true;
+        };
+        most = peak.parse().unwrap();
+        false
+    });
+    assert_eq!(running.finish().code(), Some(0));
+    most
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_memory_of_the_check_does_not_follow_the_file() {
+    let (short, long) = (memory_of_check(100_000), memory_of_check(1_000_000));
+    assert!(long < short + short / 5, "{short} KiB, {long} KiB");
+}
+
 #[test]
 fn check_only_says_what_it_found() {
     let check = |text: &str| run(&["--check"], text);

@@ -37,7 +37,7 @@ pub(crate) struct ProcessData {
 
 #[blueprint]
 impl ProcessData {
-    /// GET the endpoint.
+    /// GET the endpoint. What another request will not mend is marked permanent.
     #[step(timeout = self.timeout, retry(times = self.retries, backoff = "200ms"))]
     async fn fetch_data(&self, task: TaskInput) -> anyhow::Result<Fetched> {
         let status = fetch(&self.http, &self.url).await?;

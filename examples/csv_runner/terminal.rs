@@ -162,7 +162,15 @@ impl Closing {
 /// more than a request does.
 async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>) {
     let mut batch = Vec::with_capacity(BATCH);
-    while events.recv_many(&mut batch, BATCH).await > 0 {
+    while let Some(first) = events.recv().await {
+        // Whatever else is ready to run may have something to say, too.
+        tokio::task::yield_now().await;
+        batch.push(first);
+        while batch.len() < BATCH
+            && let Ok(event) = events.try_recv()
+        {
+            batch.push(event);
+        }
         let mut lines = String::new();
         for event in &batch {
             lines.push_str(&event.line);

@@ -4,12 +4,13 @@ use std::io;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use orchestrator::{Orchestrator, Order, TaskErrorKind, TaskResult};
+use anyhow::anyhow;
+use futures_util::{Stream, StreamExt as _};
+use orchestrator::{Orchestrator, Order, Task, TaskErrorKind, TaskResult, TaskResults};
 use tokio::time::MissedTickBehavior;
 
 use super::args::{Mode, ResultOrder};
-use super::blueprint::{Fetched, ProcessData};
+use super::blueprint::{Fetched, ProcessData, TaskInput};
 use super::check::Survey;
 use super::collected::Collected;
 use super::input::Input;
@@ -51,6 +52,30 @@ impl Door {
             Self::Streaming => "streaming",
         }
     }
+
+    /// Starts the run: tasks go in through this door.
+    fn enter(
+        self,
+        orchestrator: &Orchestrator<ProcessData>,
+        tasks: impl Stream<Item = Task<TaskInput>> + Send + 'static,
+    ) -> TaskResults<Fetched> {
+        match self {
+            Self::Streaming => orchestrator.execute_tasks_streaming(tasks),
+            Self::Channel => {
+                let (sender, results) = orchestrator.channel(CHANNEL_CAPACITY);
+                tokio::spawn(async move {
+                    let mut tasks = pin!(tasks);
+                    while let Some(task) = tasks.next().await {
+                        // The run is over before its tasks are: it was shut down.
+                        if sender.send(task).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+                results
+            }
+        }
+    }
 }
 
 /// What a run is made of.
@@ -81,7 +106,7 @@ pub(crate) struct Report {
 /// What stopped a run.
 #[derive(Debug)]
 pub(crate) enum Stopped {
-    /// The tasks could not be read to their end.
+    /// The tasks could not be read, or run, to their end.
     Input(anyhow::Error),
     /// The results could not be written.
     Output(io::Error),
@@ -116,23 +141,7 @@ impl Run {
                 stop.cancel();
             })
         };
-        let mut results = match self.door {
-            Door::Streaming => orchestrator.execute_tasks_streaming(tasks),
-            Door::Channel => {
-                let (sender, results) = orchestrator.channel(CHANNEL_CAPACITY);
-                tokio::spawn(async move {
-                    let mut tasks = pin!(tasks);
-                    while let Some(task) = tasks.next().await {
-                        // The run is over before its tasks are: it was shut down.
-                        if sender.send(task).await.is_err() {
-                            break;
-                        }
-                    }
-                });
-                results
-            }
-        };
-
+        let mut results = self.door.enter(&orchestrator, tasks);
         let mut tally = Tally::default();
         let mut tick = tokio::time::interval(FLUSH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -167,15 +176,21 @@ impl Run {
                 break Err(error);
             }
         };
+        let stopped = match (written, trouble.take()) {
+            (Err(error), _) => Some(Stopped::Output(error)),
+            (Ok(()), Some(error)) => Some(Stopped::Input(error)),
+            (Ok(()), None) if tally.ended() < rows && !stop.is_cancelled() => {
+                let missing = grouped(rows - tally.ended());
+                Some(Stopped::Input(anyhow!("{missing} rows gave no result")))
+            }
+            (Ok(()), None) => None,
+        };
         Report {
             output: sink.output,
             failure_limit_hit: tally.failed > failure_limit,
             tally,
             took: begun.elapsed(),
-            stopped: match written {
-                Err(error) => Some(Stopped::Output(error)),
-                Ok(()) => trouble.take().map(Stopped::Input),
-            },
+            stopped,
         }
     }
 }

@@ -18,6 +18,18 @@ fn start(server: &Server, arguments: &[&str], rows: u64) -> (Running, tempfile::
     (Running::start(command), file)
 }
 
+/// Waits until the server is asked nothing more.
+fn wait_until_stalled(server: &Server) {
+    let mut before = 0;
+    wait_until("requests cease", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = server.requests().len();
+        let stalled = now > 0 && now == before;
+        before = now;
+        stalled
+    });
+}
+
 #[test]
 fn the_first_signal_delivers_what_is_finished() {
     for (name, code) in CODES {
@@ -128,17 +140,32 @@ fn a_standard_error_that_nobody_reads_holds_up_no_end() {
     let mut running = Running::start_as_is_unread(command);
     // Kept open, and not read: a pipe takes some 64 KiB.
     let unread = running.child.stderr.take();
-    let mut before = 0;
-    wait_until("events are not taken any more", || {
-        std::thread::sleep(Duration::from_millis(300));
-        let stalled = server.requests().len() == before;
-        before = server.requests().len();
-        stalled && before > 0
-    });
+    wait_until_stalled(&server);
     running.signal("INT");
     let done = running.finish();
     drop(unread);
     assert_eq!(done.code(), Some(130));
+}
+
+#[test]
+fn a_standard_output_that_nobody_reads_holds_up_no_second_signal() {
+    let server = Server::always(Answer::OK);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), tasks(0..100_000)).unwrap();
+    let url = server.url();
+    let mut command = csv_runner(&["--delay=0s", "--quiet", "--window=1000", "--url", &url]);
+    command.arg(file.path());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Running::start_as_is_unread(command);
+    let unread = running.child.stdout.take();
+    wait_until_stalled(&server);
+    running.signal("TERM");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(running.child.try_wait().unwrap().is_none());
+    running.signal("TERM");
+    let done = running.finish();
+    drop(unread);
+    assert_eq!(done.code(), Some(143));
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Tally {
 /// The step and its own error, without what differs from row to row.
 fn cause(error: &TaskError) -> String {
     let own = error.source().map(ToString::to_string).unwrap_or_default();
-    one_line(&format!("{}: {own}", error.step()))
+    one_line(&format!("{}: {own}", error.step())).into_owned()
 }
 
 /// A number with its thousands apart: `3,000,001`.

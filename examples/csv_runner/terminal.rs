@@ -1,5 +1,6 @@
 //! The one writer of standard error: [`Terminal`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc::Receiver;
@@ -188,7 +189,10 @@ async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>
 }
 
 /// A text on one line: control characters, which a terminal might obey, are written out.
-pub(crate) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() {
@@ -197,7 +201,7 @@ pub(crate) fn one_line(text: &str) -> String {
             line.push(c);
         }
     }
-    line
+    Cow::Owned(line)
 }
 
 /// What the thread works on.

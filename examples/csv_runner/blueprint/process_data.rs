@@ -25,9 +25,9 @@ pub(crate) struct Fetched {
 }
 
 /// What is done for a row: fetch, wait, report.
-#[derive(Debug)]
 pub(crate) struct ProcessData {
     pub(crate) http: Client,
+    /// May hold a password, so there is no `Debug` here.
     pub(crate) url: Url,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,

@@ -1,2 +1,70 @@
-//! csv
-fn main() {}
+//! Runs a task of three steps for each row of a CSV file; see `csv_runner --help`.
+//!
+//! ```sh
+//! cargo run --example csv_runner -- tasks.csv > results.csv
+//! ```
+//!
+//! # Layout
+//!
+//! - [`blueprint`]: what is done for a row; begin here
+//! - [`program`]: the whole, from arguments to exit code
+//! - [`doors`]: the run: tasks in, results out
+//! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
+//! - [`input`], [`rows`], [`check`], [`superseded`]: the first pass over the tasks file
+//! - [`tasks`]: the second one
+//! - [`output`], [`collected`]: the results
+//! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
+//! - [`offline`], [`open_files`]: the built-in server, and the limit of open files
+
+mod args;
+mod blueprint;
+mod check;
+mod collected;
+mod doors;
+mod exit;
+mod input;
+mod offline;
+mod open_files;
+mod output;
+mod program;
+mod redaction;
+mod rows;
+mod signals;
+mod summary;
+mod superseded;
+mod tasks;
+mod terminal;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use tokio::runtime::Runtime;
+
+use args::Args;
+use exit::End;
+use terminal::Terminal;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let started = Runtime::new().and_then(|runtime| {
+        let terminal = {
+            let _runtime = runtime.enter();
+            Terminal::start(args.quiet, !args.no_progress)?
+        };
+        Ok((runtime, terminal))
+    });
+    let Ok((runtime, (terminal, closing))) = started else {
+        // There is nothing to say it through: the machine has no thread left.
+        return End::NothingRan.into();
+    };
+    let end = program::run(&args, &runtime, &terminal);
+    // Who has interrupted it does not want to wait for a terminal that takes nothing.
+    closing.wait(matches!(end, End::Interrupted(_)).then_some(Duration::from_secs(1)));
+    // What still executes after a failed run is not waited for.
+    runtime.shutdown_background();
+    end.into()
+}

@@ -1,0 +1,214 @@
+//! The command line: [`Args`].
+
+#![expect(clippy::doc_markdown, reason = "clap shows these comments as they are")]
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, ValueEnum};
+use humantime::parse_duration;
+use reqwest::Url;
+
+const DEFAULT_URL: &str = "https://httpbin.org/get";
+const URL_VARIABLE: &str = "CSV_RUNNER_URL";
+
+/// Run a task of three steps for each row of a CSV file.
+///
+/// A row `task_id,task_type` is fetched (`GET URL`), waits, and is reported on standard error. The
+/// results, `task_id,final_status,error_info`, go to standard output. Of rows that share a task_id,
+/// all are executed and the last row's result is kept.
+///
+/// Exit codes: 0 every row is Completed or Failed; 1 the run itself failed; 2 nothing ran (usage or
+/// input); 3 it ran, but rows were skipped or a failure limit was hit; 130 or 143 interrupted; 141
+/// the reader of the results went away.
+#[derive(Parser)]
+#[command(name = "csv_runner", version, max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Args {
+    /// The tasks, with the columns task_id and task_type; `-` or none: standard input
+    #[arg(value_name = "TASKS.csv")]
+    pub(crate) tasks: Option<PathBuf>,
+
+    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// What to fetch for each row [default: https://httpbin.org/get] [env: CSV_RUNNER_URL]
+    // Neither a parser nor `env` here: clap would show the value, and with it a password, in its
+    // messages; and the variable would exclude `--offline`.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Let a small server in this process answer instead of URL
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) offline: bool,
+
+    /// How long a task waits between the fetch and the report
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) delay: Duration,
+
+    /// How long one request may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+
+    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
+    /// server's Retry-After (at most 5 minutes) or else a growing pause
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) retries: u32,
+
+    /// The most requests and reports under way at once; a task that waits does not count
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) concurrency: NonZeroUsize,
+
+    /// The most tasks begun whose results are not written; it bounds the memory
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    pub(crate) window: NonZeroUsize,
+
+    /// Which door tasks go through; `auto`: up to 1,000 rows the channel, more the streaming one
+    #[arg(long, value_enum, default_value_t = Mode::Auto)]
+    pub(crate) mode: Mode,
+
+    /// In which order the results are written
+    #[arg(long, value_enum, default_value_t = ResultOrder::Input)]
+    pub(crate) order: ResultOrder,
+
+    /// Run although some rows are bad, without those (exit 3)
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+
+    /// Only check the tasks, and say what was found
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Stop once more than N rows, or P% of all rows, have failed (exit 3)
+    #[arg(long, value_name = "N|P%")]
+    pub(crate) max_failures: Option<FailureLimit>,
+
+    /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) grace: Duration,
+
+    /// Write nothing but errors to standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Show no progress bar
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+}
+
+/// Which door is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    Auto,
+    Channel,
+    Streaming,
+}
+
+/// In which order results are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResultOrder {
+    Input,
+    Completion,
+}
+
+/// How many rows may fail.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum FailureLimit {
+    Rows(u64),
+    Percent(f64),
+}
+
+impl Args {
+    /// What to fetch, unless the built-in server answers.
+    pub(crate) fn url(&self) -> anyhow::Result<Url> {
+        match &self.url {
+            Some(url) => endpoint(url).context("--url"),
+            None => match std::env::var(URL_VARIABLE) {
+                Ok(url) if !url.is_empty() => endpoint(&url).context(URL_VARIABLE),
+                Err(std::env::VarError::NotUnicode(_)) => bail!("{URL_VARIABLE}: not valid UTF-8"),
+                _ => endpoint(DEFAULT_URL),
+            },
+        }
+    }
+}
+
+/// Parses a URL. The messages do not contain it: it may hold a password.
+fn endpoint(url: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(url).context("not a URL")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        bail!("not a URL of the scheme http or https");
+    }
+    Ok(url)
+}
+
+impl FailureLimit {
+    /// How many of `rows` may fail.
+    pub(crate) fn of(self, rows: u64) -> u64 {
+        match self {
+            Self::Rows(limit) => limit,
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "0 to 100 percent of a number of rows is one, give or take a row in 2^53"
+            )]
+            Self::Percent(percent) => (rows as f64 * percent / 100.0) as u64,
+        }
+    }
+}
+
+impl FromStr for FailureLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let limit = match text.strip_suffix('%') {
+            None => text.parse().ok().map(Self::Rows),
+            Some(percent) => percent
+                .parse()
+                .ok()
+                .filter(|percent| (0.0..=100.0).contains(percent))
+                .map(Self::Percent),
+        };
+        limit.ok_or_else(|| "neither a number of rows nor a percentage such as 5%".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_limit_is_a_number_or_a_percentage() {
+        assert_eq!("12".parse(), Ok(FailureLimit::Rows(12)));
+        assert_eq!("2.5%".parse(), Ok(FailureLimit::Percent(2.5)));
+        for bad in ["", "%", "-1", "101%", "NaN%", "x"] {
+            assert!(bad.parse::<FailureLimit>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_percentage_is_of_all_rows() {
+        assert_eq!(FailureLimit::Percent(10.0).of(1_005), 100);
+        assert_eq!(FailureLimit::Percent(100.0).of(3), 3);
+        assert_eq!(FailureLimit::Rows(7).of(3), 7);
+    }
+
+    #[test]
+    fn a_bad_url_is_not_repeated() {
+        for bad in ["http://me:secret@", "ftp://me:secret@host/", "secret"] {
+            let error = format!("{:#}", endpoint(bad).unwrap_err());
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What is done for a row: [`ProcessData`].
+
+mod fetch;
+mod http;
+mod process_data;
+
+pub(crate) use http::client;
+pub(crate) use process_data::{Fetched, ProcessData, TaskInput};

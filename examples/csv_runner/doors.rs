@@ -1,0 +1,252 @@
+//! The run: tasks go in through a door, and results come out into the output.
+
+use std::io;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use futures_util::{Stream, StreamExt as _};
+use orchestrator::{Orchestrator, Order, Task, TaskErrorKind, TaskResult, TaskResults};
+use tokio::time::MissedTickBehavior;
+
+use super::args::{Mode, ResultOrder};
+use super::blueprint::{Fetched, ProcessData, TaskInput};
+use super::check::Survey;
+use super::collected::Collected;
+use super::input::Input;
+use super::output::{FLUSH_EVERY, Output, TaskOutput};
+use super::signals::Signals;
+use super::summary::{Tally, grouped};
+use super::superseded::Superseded;
+use super::tasks::{Trouble, tasks};
+use super::terminal::{Progress, Stage, Terminal};
+
+/// The most rows that go through the channel door unless it is asked for.
+const CHANNEL_ROWS: u64 = 1_000;
+/// How many tasks are sent ahead of admission through the channel door.
+const CHANNEL_CAPACITY: usize = 1_000;
+
+/// How tasks go in and results come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Tasks are sent, all results are collected, then written.
+    Channel,
+    /// Tasks are read, and results written, as the run goes on.
+    Streaming,
+}
+
+impl Door {
+    /// The door for so many rows.
+    pub(crate) fn for_rows(rows: u64, mode: Mode) -> Self {
+        match mode {
+            Mode::Channel => Self::Channel,
+            Mode::Auto if rows <= CHANNEL_ROWS => Self::Channel,
+            Mode::Streaming | Mode::Auto => Self::Streaming,
+        }
+    }
+
+    /// The door's name, for messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Streaming => "streaming",
+        }
+    }
+
+    /// Starts the run: tasks go in through this door.
+    fn enter(
+        self,
+        orchestrator: &Orchestrator<ProcessData>,
+        tasks: impl Stream<Item = Task<TaskInput>> + Send + 'static,
+    ) -> TaskResults<Fetched> {
+        match self {
+            Self::Streaming => orchestrator.execute_tasks_streaming(tasks),
+            Self::Channel => {
+                let (sender, results) = orchestrator.channel(CHANNEL_CAPACITY);
+                tokio::spawn(async move {
+                    let mut tasks = pin!(tasks);
+                    while let Some(task) = tasks.next().await {
+                        // The run is over before its tasks are: it was shut down.
+                        if sender.send(task).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+                results
+            }
+        }
+    }
+}
+
+/// What a run is made of.
+pub(crate) struct Run {
+    pub(crate) orchestrator: Orchestrator<ProcessData>,
+    pub(crate) input: Input,
+    pub(crate) survey: Survey,
+    pub(crate) door: Door,
+    pub(crate) order: ResultOrder,
+    /// How many rows may fail.
+    pub(crate) failure_limit: Option<u64>,
+    pub(crate) output: Output,
+    pub(crate) signals: Signals,
+    pub(crate) terminal: Terminal,
+}
+
+/// What came of a run.
+pub(crate) struct Report {
+    pub(crate) output: Output,
+    pub(crate) tally: Tally,
+    pub(crate) took: Duration,
+    /// Whether more rows failed than may.
+    pub(crate) failure_limit_hit: bool,
+    /// What stopped the run.
+    pub(crate) stopped: Option<Stopped>,
+}
+
+/// What stopped a run.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// The tasks could not be read, or run, to their end.
+    Input(anyhow::Error),
+    /// The results could not be written.
+    Output(io::Error),
+}
+
+impl Run {
+    /// Runs all tasks and writes their results.
+    pub(crate) async fn run(self) -> Report {
+        let begun = Instant::now();
+        let rows = self.survey.rows;
+        let failure_limit = self.failure_limit.unwrap_or(u64::MAX);
+        let order = match (self.door, self.order) {
+            (Door::Streaming, ResultOrder::Input) => Order::Input,
+            _ => Order::Completion,
+        };
+        let orchestrator = self.orchestrator.order(order);
+        let mut sink = Sink {
+            superseded: self.survey.superseded,
+            collected: match (self.door, self.order) {
+                (Door::Channel, ResultOrder::Input) => Some(Collected::default()),
+                _ => None,
+            },
+            output: self.output,
+        };
+
+        let trouble = Trouble::default();
+        let stop = self.signals.shutdown().clone();
+        let tasks = {
+            let (trouble, stop) = (trouble.clone(), stop.clone());
+            let fingerprint = self.survey.fingerprint;
+            tasks(self.input, rows, fingerprint, trouble, move || {
+                stop.cancel();
+            })
+        };
+        let mut results = self.door.enter(&orchestrator, tasks);
+        let mut tally = Tally::default();
+        let mut tick = tokio::time::interval(FLUSH_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let written = loop {
+            let taken = tokio::select! {
+                result = results.recv() => match result {
+                    None => break sink.finish(),
+                    Some(result) => {
+                        tally.count(&result);
+                        if tally.failed > failure_limit {
+                            stop.cancel();
+                        }
+                        sink.take(&result)
+                    }
+                },
+                _ = tick.tick() => {
+                    let stats = orchestrator.stats();
+                    self.terminal.progress(Progress {
+                        stage: Stage::Running,
+                        done: tally.ended(),
+                        total: Some(rows),
+                        note: format!(
+                            "; {} executing, {} waiting",
+                            grouped(stats.executing as u64),
+                            grouped(stats.waiting as u64)
+                        ),
+                    });
+                    sink.output.flush()
+                }
+            };
+            if let Err(error) = taken {
+                break Err(error);
+            }
+        };
+        let stopped = match (written, trouble.take()) {
+            (Err(error), _) => Some(Stopped::Output(error)),
+            (Ok(()), Some(error)) => Some(Stopped::Input(error)),
+            (Ok(()), None) if tally.ended() < rows && !stop.is_cancelled() => {
+                let missing = grouped(rows - tally.ended());
+                Some(Stopped::Input(anyhow!("{missing} rows gave no result")))
+            }
+            (Ok(()), None) => None,
+        };
+        Report {
+            output: sink.output,
+            failure_limit_hit: tally.failed > failure_limit,
+            tally,
+            took: begun.elapsed(),
+            stopped,
+        }
+    }
+}
+
+/// Takes results and writes those that are kept.
+struct Sink {
+    superseded: Superseded,
+    /// All results, where they are written only when all are at hand.
+    collected: Option<Collected>,
+    output: Output,
+}
+
+impl Sink {
+    fn take(&mut self, result: &TaskResult<Fetched>) -> io::Result<()> {
+        if let Some(collected) = &mut self.collected {
+            collected.see(result.id.0, result.ordinal);
+        }
+        let cancelled = match &result.outcome {
+            Ok(_) => false,
+            Err(error) => error.kind() == TaskErrorKind::Cancelled,
+        };
+        if cancelled || self.superseded.contains(result.ordinal) {
+            return Ok(());
+        }
+        let row = TaskOutput::from(result);
+        match &mut self.collected {
+            Some(collected) => {
+                collected.keep(row);
+                Ok(())
+            }
+            None => self.output.write(&row),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        for row in self
+            .collected
+            .take()
+            .into_iter()
+            .flat_map(Collected::in_order)
+        {
+            self.output.write(&row)?;
+        }
+        self.output.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_rows_go_through_the_channel_door() {
+        assert_eq!(Door::for_rows(1_000, Mode::Auto), Door::Channel);
+        assert_eq!(Door::for_rows(1_001, Mode::Auto), Door::Streaming);
+        assert_eq!(Door::for_rows(1_001, Mode::Channel), Door::Channel);
+        assert_eq!(Door::for_rows(0, Mode::Streaming), Door::Streaming);
+    }
+}

@@ -1,0 +1,224 @@
+//! The program from its arguments to its end: check, run, report.
+
+use std::io;
+
+use anyhow::{Context as _, bail};
+use orchestrator::Orchestrator;
+use reqwest::Url;
+use tokio::runtime::Runtime;
+
+use super::args::Args;
+use super::blueprint::{ProcessData, client};
+use super::check::{BadRows, Survey, check};
+use super::doors::{Door, Report, Run, Stopped};
+use super::exit::End;
+use super::input::Input;
+use super::output::Output;
+use super::signals::Signals;
+use super::summary::{counted, grouped};
+use super::terminal::{Progress, Stage, Terminal};
+use super::{offline, open_files};
+
+/// Runs the program, and says what went wrong.
+pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
+    let ready = match prepare(args, runtime, terminal) {
+        Ok(Some(ready)) => ready,
+        Ok(None) => return End::Complete,
+        Err(error) => {
+            terminal.error(format!("error: {error:#}"));
+            return End::NothingRan;
+        }
+    };
+    let Ready {
+        signals,
+        orchestrator,
+        input,
+        survey,
+        door,
+        output,
+    } = ready;
+
+    let (rows, superseded, bad) = (survey.rows, survey.superseded.count(), survey.bad.count);
+    let run = Run {
+        orchestrator,
+        input,
+        survey,
+        door,
+        order: args.order,
+        failure_limit: args.max_failures.map(|limit| limit.of(rows)),
+        output,
+        signals: signals.clone(),
+        terminal: terminal.clone(),
+    };
+    signals.running();
+    // In a task, since each result would otherwise wake this thread.
+    let report = match runtime.block_on(runtime.spawn(run.run())) {
+        Ok(report) => report,
+        Err(error) => {
+            terminal.error(format!("error: the run broke down: {error}"));
+            return End::Failed;
+        }
+    };
+
+    let mut end = end(&report, &signals, rows, bad);
+    match report.stopped {
+        Some(Stopped::Input(error)) => terminal.error(format!("error: {error:#}")),
+        Some(Stopped::Output(error)) if end == End::Failed => {
+            terminal.error(format!("error: cannot write the results: {error}"));
+        }
+        _ => {}
+    }
+    if report.failure_limit_hit {
+        let failed = grouped(report.tally.failed);
+        terminal.error(format!(
+            "stopped: {failed} rows failed, more than --max-failures allows"
+        ));
+    }
+    match report.output.finish(end == End::Complete) {
+        Ok(Some(partial)) => terminal.error(format!("the results are in {}", partial.display())),
+        Err(error) if end == End::Complete => {
+            terminal.error(format!("error: cannot write the results: {error}"));
+            end = End::Failed;
+        }
+        // A failed run has said so already.
+        Ok(None) | Err(_) => {}
+    }
+    terminal.note(
+        report
+            .tally
+            .summary(door.name(), rows, superseded, report.took),
+    );
+    end
+}
+
+/// How the run ended.
+fn end(report: &Report, signals: &Signals, rows: u64, bad: u64) -> End {
+    match (&report.stopped, signals.caught()) {
+        (Some(Stopped::Output(error)), _) if error.kind() == io::ErrorKind::BrokenPipe => {
+            End::ReaderGone
+        }
+        (Some(_), _) => End::Failed,
+        // A signal that comes when all is done interrupts nothing.
+        (None, Some(signal)) if report.tally.ended() < rows => End::Interrupted(signal),
+        (None, _) if report.failure_limit_hit || bad > 0 => End::Partial,
+        (None, _) => End::Complete,
+    }
+}
+
+/// What a run needs, checked.
+struct Ready {
+    signals: Signals,
+    orchestrator: Orchestrator<ProcessData>,
+    input: Input,
+    survey: Survey,
+    door: Door,
+    output: Output,
+}
+
+/// All that is done before anything runs. Nothing is ready to run under `--check`.
+fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Result<Option<Ready>> {
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
+    };
+    let url = if args.offline {
+        None
+    } else {
+        Some(args.url()?)
+    };
+    open_files::reserve(args.concurrency.get(), args.offline)?;
+
+    let input = Input::open(args.tasks.as_deref(), |copied| {
+        show_bytes(terminal, Stage::Copying, copied, None);
+    })?;
+    let length = input.length().ok();
+    let survey = check(&input, |read| {
+        show_bytes(terminal, Stage::Checking, read, length);
+    })?;
+    let door = Door::for_rows(survey.rows, args.mode);
+    if args.check {
+        terminal.note(findings(&survey, door));
+    }
+    name_bad_rows(&survey.bad, input.name(), terminal);
+    if survey.bad.count > 0 && !args.skip_bad_rows {
+        bail!(
+            "{}; nothing was run (--skip-bad-rows runs the others)",
+            counted(survey.bad.count, "bad row")
+        );
+    }
+    if args.check {
+        return Ok(None);
+    }
+
+    let metadata = input.metadata();
+    let metadata = metadata.with_context(|| format!("cannot read {}", input.name()))?;
+    let output = Output::open(args.output.as_deref(), &metadata)?;
+    let url = match url {
+        Some(url) => url,
+        None => offline_url(runtime, terminal)?,
+    };
+    let concurrency = args.concurrency.get();
+    let blueprint = ProcessData {
+        http: client(&url, concurrency, args.offline)?,
+        url,
+        timeout: args.timeout,
+        retries: args.retries,
+        delay: args.delay,
+        terminal: terminal.clone(),
+    };
+    let orchestrator = Orchestrator::new(blueprint)
+        .concurrency(concurrency)
+        .window(args.window.get())
+        .shutdown(signals.shutdown().clone())
+        .grace(args.grace);
+    Ok(Some(Ready {
+        signals,
+        orchestrator,
+        input,
+        survey,
+        door,
+        output,
+    }))
+}
+
+/// Starts the server that answers in place of the endpoint.
+fn offline_url(runtime: &Runtime, terminal: &Terminal) -> anyhow::Result<Url> {
+    let url = runtime
+        .block_on(offline::start())
+        .context("cannot start the built-in server")?;
+    terminal.note("offline: a built-in server answers; URL is not contacted");
+    Ok(url)
+}
+
+/// What `--check` says.
+fn findings(survey: &Survey, door: Door) -> String {
+    let bad = survey.bad.count;
+    format!(
+        "{}, {} superseded, {} bad, {} door",
+        counted(survey.rows + bad, "row"),
+        grouped(survey.superseded.count()),
+        grouped(bad),
+        door.name()
+    )
+}
+
+/// Says which rows are bad, and what is wrong with them.
+fn name_bad_rows(bad: &BadRows, file: &str, terminal: &Terminal) {
+    for row in &bad.named {
+        terminal.error(format!("{file}: {row}"));
+    }
+    let more = bad.count - bad.named.len() as u64;
+    if more > 0 {
+        terminal.error(format!("{file}: and {}", counted(more, "more bad row")));
+    }
+}
+
+/// Shows how far a pass over bytes has come.
+fn show_bytes(terminal: &Terminal, stage: Stage, done: u64, total: Option<u64>) {
+    terminal.progress(Progress {
+        stage,
+        done,
+        total,
+        note: String::new(),
+    });
+}

@@ -1,0 +1,121 @@
+//! SIGINT and SIGTERM: [`Signals`].
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{End, Signal};
+use super::terminal::Terminal;
+
+/// How long a last message may take when the program stops at once.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// What signals have come, and what they do.
+///
+/// Before tasks run, a signal ends the program. Then the first one shuts the run down, and a second
+/// one ends the program.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals {
+    /// Cancelled by the first signal, and by whoever else wants the run to be shut down.
+    shutdown: CancellationToken,
+    running: Arc<OnceLock<()>>,
+    caught: Arc<OnceLock<Signal>>,
+}
+
+impl Signals {
+    /// Listens from now on. Must be called in a runtime.
+    pub(crate) fn listen(terminal: Terminal, grace: Duration) -> io::Result<Self> {
+        let signals = Self {
+            shutdown: CancellationToken::new(),
+            running: Arc::default(),
+            caught: Arc::default(),
+        };
+        let source = Source::new()?;
+        tokio::spawn(signals.clone().handle(source, terminal, grace));
+        Ok(signals)
+    }
+
+    /// Tasks run from now on: the first signal lets them end in order.
+    pub(crate) fn running(&self) {
+        let _ = self.running.set(());
+    }
+
+    /// The token that shuts the run down.
+    pub(crate) fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+
+    /// The first signal, if one has come.
+    pub(crate) fn caught(&self) -> Option<Signal> {
+        self.caught.get().copied()
+    }
+
+    async fn handle(self, mut source: Source, terminal: Terminal, grace: Duration) {
+        let signal = source.next().await;
+        let _ = self.caught.set(signal);
+        if self.running.get().is_none() {
+            stop(&terminal, "interrupted before anything ran", signal).await;
+        }
+        self.shutdown.cancel();
+        // In a task of its own: a terminal that takes nothing must not hold up the second signal.
+        let note = format!(
+            "stopping: requests under way may end within {grace:?}; a second signal stops at once"
+        );
+        let notes = terminal.clone();
+        tokio::spawn(async move { notes.note_async(note).await });
+        let signal = source.next().await;
+        stop(&terminal, "stopped at once", signal).await;
+    }
+}
+
+/// Ends the program, whatever it is doing.
+async fn stop(terminal: &Terminal, words: &str, signal: Signal) -> ! {
+    let _ = tokio::time::timeout(LAST_WORDS, terminal.event(words.to_owned())).await;
+    std::process::exit(End::Interrupted(signal).code().into());
+}
+
+/// Where signals come from.
+#[cfg(unix)]
+struct Source {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Source {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+        }
+    }
+}
+
+/// Where signals come from: Ctrl-C alone.
+#[cfg(not(unix))]
+struct Source;
+
+#[cfg(not(unix))]
+impl Source {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
+    }
+}

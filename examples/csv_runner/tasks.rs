@@ -1,0 +1,136 @@
+//! The second pass over the tasks file: rows become tasks as they are asked for.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, bail};
+use futures_util::{Stream, StreamExt as _, stream};
+use orchestrator::Task;
+use tokio::sync::mpsc;
+
+use super::blueprint::TaskInput;
+use super::check::Fingerprint;
+use super::input::{Hashed, Input};
+use super::rows::Rows;
+
+/// How many tasks are handed over at a time.
+const BATCH: usize = 256;
+/// How many batches are read ahead.
+const AHEAD: usize = 4;
+/// How many task types are kept to be shared, and how long each may be.
+const TYPES: usize = 1024;
+const LONGEST_TYPE: usize = 64;
+
+/// Why the second pass ended early, if it did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trouble(Arc<Mutex<Option<anyhow::Error>>>);
+
+impl Trouble {
+    /// The error, once.
+    pub(crate) fn take(&self) -> Option<anyhow::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, error: anyhow::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+}
+
+/// The file's rows as a stream of tasks, read by a thread of its own: a disk that is slow holds up
+/// no step.
+///
+/// The stream ends early if the file is not what it was when it was checked; `trouble` then says so,
+/// and `stop` is called.
+pub(crate) fn tasks(
+    input: Input,
+    rows: u64,
+    fingerprint: Fingerprint,
+    trouble: Trouble,
+    stop: impl FnOnce() + Send + 'static,
+) -> impl Stream<Item = Task<TaskInput>> + Send + 'static {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = send(&input, rows, fingerprint, &sender) {
+            // In this order: whoever is stopped asks why.
+            trouble.set(error);
+            stop();
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async {
+        let batch: Vec<_> = receiver.recv().await?;
+        Some((stream::iter(batch), receiver))
+    })
+    .flatten()
+}
+
+/// Reads the file and sends its tasks, until all are sent or nobody takes them any more.
+fn send(
+    input: &Input,
+    expected: u64,
+    fingerprint: Fingerprint,
+    to: &mpsc::Sender<Vec<Task<TaskInput>>>,
+) -> anyhow::Result<()> {
+    let name = input.name();
+    let changed = || format!("{name} changed while it was read; the results so far are kept");
+    let mut rows = open(input).with_context(changed)?;
+    let mut types = Types::default();
+    let mut sent = 0;
+    loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut end = false;
+        while batch.len() < BATCH && !end {
+            match rows.next() {
+                Ok(Some(Ok(row))) => batch.push(Task::new(
+                    row.task_id,
+                    TaskInput {
+                        task_id: row.task_id,
+                        task_type: types.share(row.task_type),
+                    },
+                )),
+                // It was counted in the first pass; were it new, the hash would differ.
+                Ok(Some(Err(_))) => {}
+                Ok(None) => end = true,
+                Err(_) => bail!(changed()),
+            }
+        }
+        if input.stamp().with_context(changed)? != fingerprint.stamp {
+            bail!(changed());
+        }
+        sent += batch.len() as u64;
+        if end {
+            // Before the last batch is sent: a run that has begun on all rows may end at any time.
+            if sent != expected || rows.into_inner().hash() != fingerprint.hash {
+                bail!(changed());
+            }
+            let _ = to.blocking_send(batch);
+            return Ok(());
+        }
+        if to.blocking_send(batch).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn open(input: &Input) -> io::Result<Rows<Hashed<File>>> {
+    let reader = Hashed::new(input.reader()?);
+    Rows::new(reader).map_err(|_| io::Error::other("its header is another one"))
+}
+
+/// Task types, each kept once: there are a few of them, on any number of rows.
+#[derive(Default)]
+struct Types(HashSet<Arc<str>>);
+
+impl Types {
+    fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        if self.0.len() < TYPES && name.len() <= LONGEST_TYPE {
+            self.0.insert(Arc::clone(&name));
+        }
+        name
+    }
+}

@@ -1,0 +1,336 @@
+//! The one writer of standard error: [`Terminal`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tokio::sync::{mpsc, oneshot};
+
+use super::redaction::redact;
+
+/// How many messages may wait to be written. Who sends more waits.
+const WAITING: usize = 1024;
+/// How many messages are written at a time.
+const BATCH: usize = 1024;
+/// Progress is shown no more often than this.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+
+/// Takes what is to be shown on standard error: events, messages and progress.
+///
+/// All of it goes through one thread, so that lines and the progress bar do not run into each
+/// other, and so that a terminal which takes nothing more (Ctrl-S) holds up the steps that write to
+/// it and nothing else. Writing may fail, as when the other side was closed: it then stops, and
+/// fails nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Terminal {
+    events: mpsc::Sender<Event>,
+    messages: mpsc::Sender<Message>,
+    quiet: bool,
+}
+
+/// A line, and whom to tell that it was written.
+#[derive(Debug)]
+struct Event {
+    line: String,
+    written: oneshot::Sender<()>,
+}
+
+/// What the thread is sent.
+#[derive(Debug)]
+enum Message {
+    /// One line or several, and whom to tell that they were written.
+    Events(String, oneshot::Sender<()>),
+    Line(String),
+    Progress(Progress),
+    Close,
+}
+
+/// How far the program has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) stage: Stage,
+    pub(crate) done: u64,
+    pub(crate) total: Option<u64>,
+    pub(crate) note: String,
+}
+
+/// What the program is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Copies what can be read only once; counted in bytes.
+    Copying,
+    /// Checks the input; counted in bytes.
+    Checking,
+    /// Runs the tasks; counted in rows.
+    Running,
+}
+
+/// Waits for the thread.
+pub(crate) struct Closing {
+    terminal: Terminal,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl Terminal {
+    /// Starts the writer. `progress` asks for a progress bar, which only a terminal gets.
+    ///
+    /// Must be called in a runtime.
+    pub(crate) fn start(quiet: bool, progress: bool) -> io::Result<(Self, Closing)> {
+        let (messages, to_write) = mpsc::channel(WAITING);
+        let bar = if progress && !quiet && io::stderr().is_terminal() {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        } else {
+            ProgressBar::hidden()
+        };
+        let (ending, ended) = std::sync::mpsc::channel();
+        std::thread::Builder::new()
+            .name("terminal".into())
+            .spawn(move || {
+                let _ending = ending;
+                Writer::new(bar).run(to_write);
+            })?;
+        let (events, to_gather) = mpsc::channel(WAITING);
+        tokio::spawn(gather(to_gather, messages.clone()));
+        let terminal = Self {
+            events,
+            messages,
+            quiet,
+        };
+        let closing = Closing {
+            terminal: terminal.clone(),
+            ended,
+        };
+        Ok((terminal, closing))
+    }
+
+    /// Writes an event, and returns when it was written. Nothing under `--quiet`.
+    pub(crate) async fn event(&self, line: String) {
+        if self.quiet {
+            return;
+        }
+        let (written, done) = oneshot::channel();
+        // The writer is gone only when the program is about to end.
+        if self.events.send(Event { line, written }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    /// Says what is good to know. Nothing under `--quiet`. Not for async code.
+    pub(crate) fn note(&self, line: impl Into<String>) {
+        if !self.quiet {
+            self.error(line);
+        }
+    }
+
+    /// Says what went wrong. Not for async code.
+    pub(crate) fn error(&self, line: impl Into<String>) {
+        let _ = self.messages.blocking_send(Message::Line(line.into()));
+    }
+
+    /// Says what is good to know, from async code. Nothing under `--quiet`.
+    pub(crate) async fn note_async(&self, line: impl Into<String>) {
+        if !self.quiet {
+            let _ = self.messages.send(Message::Line(line.into())).await;
+        }
+    }
+
+    /// Shows how far the program has come, unless the terminal is busy.
+    pub(crate) fn progress(&self, progress: Progress) {
+        // Room is left for what must be said: nobody waits to say it.
+        if self.messages.capacity() > WAITING / 2 {
+            let _ = self.messages.try_send(Message::Progress(progress));
+        }
+    }
+}
+
+impl Closing {
+    /// Returns when everything was written, or after `limit`.
+    pub(crate) fn wait(self, limit: Option<Duration>) {
+        let _ = self.terminal.messages.blocking_send(Message::Close);
+        // Nothing is ever sent: either ends when the thread does.
+        match limit {
+            Some(limit) => drop(self.ended.recv_timeout(limit)),
+            None => drop(self.ended.recv()),
+        }
+    }
+}
+
+/// Hands events to the thread, as many as there are at a time: waking it for each one would cost
+/// more than a request does.
+async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = events.recv().await {
+        // Whatever else is ready to run may have something to say, too.
+        tokio::task::yield_now().await;
+        batch.push(first);
+        while batch.len() < BATCH
+            && let Ok(event) = events.try_recv()
+        {
+            batch.push(event);
+        }
+        let mut lines = String::new();
+        for event in &batch {
+            lines.push_str(&event.line);
+            lines.push('\n');
+        }
+        let (written, done) = oneshot::channel();
+        if thread.send(Message::Events(lines, written)).await.is_ok() {
+            let _ = done.await;
+        }
+        for event in batch.drain(..) {
+            // The step may have been dropped.
+            let _ = event.written.send(());
+        }
+    }
+}
+
+/// A text on one line: control characters, which a terminal might obey, are written out.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    Cow::Owned(line)
+}
+
+/// What the thread works on.
+struct Writer {
+    bar: ProgressBar,
+    stage: Option<Stage>,
+    shown: Instant,
+    /// Whether a write has failed. Nothing is written from then on.
+    broken: bool,
+    lines: Vec<u8>,
+    written: Vec<oneshot::Sender<()>>,
+}
+
+impl Writer {
+    fn new(bar: ProgressBar) -> Self {
+        Self {
+            bar,
+            stage: None,
+            shown: Instant::now(),
+            broken: false,
+            lines: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let mut progress = None;
+            let mut close = false;
+            for message in batch.drain(..) {
+                match message {
+                    Message::Events(lines, done) => {
+                        self.push(&lines);
+                        self.written.push(done);
+                    }
+                    Message::Line(line) => {
+                        self.push(&line);
+                        self.lines.push(b'\n');
+                    }
+                    Message::Progress(latest) => progress = Some(latest),
+                    Message::Close => close = true,
+                }
+            }
+            if close {
+                self.bar.finish_and_clear();
+            }
+            self.write();
+            if close {
+                return;
+            }
+            if let Some(progress) = progress {
+                self.show(progress);
+            }
+        }
+        self.bar.finish_and_clear();
+    }
+
+    fn push(&mut self, text: &str) {
+        self.lines.extend_from_slice(redact(text).as_bytes());
+    }
+
+    /// Writes all lines at once, and tells those who wait for them.
+    fn write(&mut self) {
+        if !self.lines.is_empty() && !self.broken {
+            let write = || io::stderr().lock().write_all(&self.lines);
+            let written = match self.stage {
+                Some(_) => self.bar.suspend(write),
+                None => write(),
+            };
+            self.broken = written.is_err();
+        }
+        self.lines.clear();
+        for done in self.written.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        if self.bar.is_hidden() || self.broken {
+            return;
+        }
+        let changed = self.stage.replace(progress.stage) != Some(progress.stage);
+        if !changed && self.shown.elapsed() < PROGRESS_EVERY {
+            return;
+        }
+        self.shown = Instant::now();
+        if changed {
+            self.bar.set_style(style(progress.stage));
+            match progress.total {
+                Some(total) => self.bar.set_length(total),
+                None => self.bar.unset_length(),
+            }
+            self.bar.reset();
+        }
+        self.bar.set_message(progress.note);
+        self.bar.set_position(progress.done);
+    }
+}
+
+/// How the bar looks.
+fn style(stage: Stage) -> ProgressStyle {
+    let template = match stage {
+        Stage::Copying => "copying the input: {bytes}",
+        Stage::Checking => "checking {wide_bar} {bytes}/{total_bytes}",
+        Stage::Running => "{wide_bar} {human_pos}/{human_len} rows, {rate}, {eta} left{msg}",
+    };
+    // A template that does not parse costs the looks, and nothing else.
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
+        // Where it cannot be shown it is left out.
+        let _ = write!(to, "{:.0}/s", state.per_sec());
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(one_line("a\r\nb\u{1b}[2Jé"), "a\\r\\nb\\u{1b}[2Jé");
+    }
+
+    #[test]
+    fn every_stage_has_a_look() {
+        for stage in [Stage::Copying, Stage::Checking, Stage::Running] {
+            style(stage);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Failure limits, usage errors, and exit codes.
+
+use std::process::Stdio;
+
+use crate::cli::{Running, csv_runner, in_shell, run, run_with, tasks};
+use crate::server::{Answer, Server};
+
+#[test]
+fn a_run_that_fails_throughout_is_stopped() {
+    for (limit, rows) in [("10", 2_000), ("1%", 1_000)] {
+        let server = Server::always(Answer::status(404));
+        let url = server.url();
+        let arguments = [
+            "--delay=0s",
+            "--concurrency=2",
+            "--url",
+            &url,
+            "--max-failures",
+            limit,
+        ];
+        let done = run(&arguments, tasks(0..rows));
+        assert_eq!(done.code(), Some(3), "{done:?}");
+        let requests = server.requests().len();
+        assert!((11..500).contains(&requests), "{requests}");
+        assert!(done.rows().len() > 10);
+        assert!(
+            done.stderr.contains("more than --max-failures allows"),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn as_many_failures_as_allowed_stop_nothing() {
+    let server = Server::start(|request| match request {
+        0..5 => Answer::status(404),
+        _ => Answer::OK,
+    });
+    let url = server.url();
+    let done = run(
+        &["--delay=0s", "--max-failures=5", "--url", &url],
+        tasks(0..50),
+    );
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(done.rows().len(), 50);
+
+    let server = Server::always(Answer::status(404));
+    let url = server.url();
+    let done = run(
+        &["--delay=0s", "--max-failures=0", "--url", &url],
+        tasks(0..1),
+    );
+    assert_eq!(done.code(), Some(3), "{done:?}");
+    assert_eq!(done.rows().len(), 1);
+}
+
+#[test]
+fn arguments_that_are_not_right_run_nothing() {
+    let url = "--url=http://127.0.0.1:1/";
+    for arguments in [
+        &["--no-such-option"][..],
+        &["--delay", "5"],
+        &["--delay", "soon"],
+        &["--concurrency", "0"],
+        &["--window", "0"],
+        &["--max-failures", "120%"],
+        &["--mode", "both"],
+        &["--retries", "-1"],
+        &["--url", "no address"],
+        &["--offline", url],
+        &["one.csv", "two.csv"],
+    ] {
+        let done = run(arguments, tasks([1]));
+        assert_eq!(done.code(), Some(2), "{arguments:?}: {done:?}");
+        assert!(
+            done.stdout.is_empty() && !done.stderr.is_empty(),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn a_concurrency_above_the_open_files_is_refused() {
+    let script = r#"ulimit -n 256; exec "$0" "$@""#;
+    let url = "--url=http://127.0.0.1:1/";
+    let done = run_with(in_shell(script, &["--concurrency=400", url]), b"");
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    let said =
+        "--concurrency 400 needs 464 open files, and this process may have 256: use at most 192";
+    assert!(done.stderr.contains(said), "{done:?}");
+
+    let fits = in_shell(script, &["--concurrency=90", "--offline", "--delay=0s"]);
+    let done = run_with(fits, tasks(0..500).as_bytes());
+    assert_eq!(done.rows().len(), 500, "{done:?}");
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised() {
+    let script = r#"ulimit -Sn 64; exec "$0" "$@""#;
+    let command = in_shell(script, &["--offline", "--delay=0s"]);
+    let done = run_with(command, tasks(0..500).as_bytes());
+    assert_eq!(done.rows().len(), 500, "{done:?}");
+}
+
+#[test]
+fn help_names_the_defaults() {
+    let help = run(&["--help"], "");
+    assert_eq!(help.code(), Some(0));
+    for default in [
+        "https://httpbin.org/get",
+        "5s",
+        "10s",
+        "2",
+        "100",
+        "1000000",
+        "auto",
+        "input",
+    ] {
+        assert!(
+            help.stdout.contains(&format!("[default: {default}]")),
+            "{default}"
+        );
+    }
+}
+
+#[test]
+fn standard_input_may_be_closed() {
+    let mut command = csv_runner(&["--offline"]);
+    command.stdin(Stdio::null());
+    let done = Running::start(command).finish();
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    let done = run_with(in_shell(r#"exec "$0" "$@" <&-"#, &["--offline"]), b"");
+    assert_eq!(done.code(), Some(2), "{done:?}");
+}

@@ -1,0 +1,265 @@
+//! Where the results go: pipes that close, devices that are full, and `-o`.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::cli::{Running, csv_runner, in_shell, run, run_with, tasks};
+use crate::server::{Answer, Server};
+
+/// A folder with `tasks.csv` of so many rows, and the path of `results.csv` in it.
+fn folder(rows: u64) -> (TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (
+        folder.path().join("tasks.csv"),
+        folder.path().join("results.csv"),
+    );
+    fs::write(&input, tasks(0..rows)).unwrap();
+    (folder, input, output)
+}
+
+fn names(folder: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Runs the program offline on a file, with `-o`.
+fn to_file(input: &Path, output: &Path, arguments: &[&str]) -> crate::cli::Finished {
+    let mut command = csv_runner(&["--offline", "--delay=0s"]);
+    command.args(arguments).arg(input).arg("-o").arg(output);
+    run_with(command, b"")
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run() {
+    let (_folder, input, _) = folder(100_000);
+    let mut command = csv_runner(&["--offline", "--delay=0s", "--quiet"]);
+    command
+        .arg(&input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = Running::start_as_is_unread(command);
+    let mut line = String::new();
+    let mut reader = BufReader::new(running.child.stdout.take().unwrap());
+    reader.read_line(&mut line).unwrap();
+    drop(reader);
+    let done = running.finish();
+    assert_eq!(done.code(), Some(141), "{done:?}");
+    assert_eq!(done.stderr, "");
+}
+
+#[test]
+fn a_full_device_fails_the_run() {
+    for redirection in [
+        r#"exec "$0" "$@" > /dev/full"#,
+        r#"exec "$0" "$@" -o /dev/full"#,
+    ] {
+        let command = in_shell(redirection, &["--offline", "--delay=0s"]);
+        let done = run_with(command, tasks(0..50).as_bytes());
+        assert_eq!(done.code(), Some(1), "{done:?}");
+        let said = "error: cannot write the results: No space left on device";
+        assert!(done.stderr.contains(said), "{done:?}");
+    }
+}
+
+#[test]
+fn nothing_panics_where_outputs_are_closed_or_full() {
+    for script in [
+        r#"exec "$0" "$@" 2>&-"#,
+        r#"exec "$0" "$@" 2>/dev/full"#,
+        r#""$0" "$@" 2>&1 >&3 3>&- | true"#,
+    ] {
+        let script = format!("exec 3>&1; {script}");
+        let command = in_shell(&script, &["--offline", "--delay=0s"]);
+        let done = run_with(command, tasks(0..500).as_bytes());
+        assert_eq!(done.rows().len(), 500, "{script}: {done:?}");
+        assert_eq!(done.code(), Some(0), "{script}: {done:?}");
+    }
+    for script in [r#"exec "$0" "$@" >&-"#, r#"exec "$0" "$@" >&- 2>&-"#] {
+        let command = in_shell(script, &["--offline", "--delay=0s"]);
+        let done = run_with(command, tasks(0..500).as_bytes());
+        assert!(!done.stderr.contains("panicked"), "{done:?}");
+        assert!(matches!(done.code(), Some(0 | 1)), "{script}: {done:?}");
+    }
+    for arguments in [&["--help"][..], &["--version"], &["--no-such-option"]] {
+        for script in [
+            r#"exec "$0" "$@" >/dev/full 2>&1"#,
+            r#"exec "$0" "$@" >&- 2>&-"#,
+        ] {
+            let done = run_with(in_shell(script, arguments), b"");
+            assert!(matches!(done.code(), Some(0 | 2)), "{script}: {done:?}");
+        }
+    }
+}
+
+#[test]
+fn results_do_not_wait_for_the_run_to_end() {
+    let server = Server::start(|request| match request {
+        0 => Answer::OK,
+        _ => Answer::After(Duration::from_secs(2)),
+    });
+    let url = server.url();
+    let (_folder, input, _) = folder(2);
+    let mut command = csv_runner(&["--mode=streaming", "--delay=0s", "--concurrency=1"]);
+    command.args(["--url", &url]).arg(&input);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Running::start_as_is_unread(command);
+    let begun = Instant::now();
+    let mut lines = BufReader::new(running.child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "0,Completed,");
+    assert!(
+        begun.elapsed() < Duration::from_millis(1_500),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(lines.next().unwrap().unwrap(), "1,Completed,");
+    assert!(running.finish().status.success());
+}
+
+#[test]
+fn a_reader_that_pauses_loses_nothing() {
+    let (_folder, input, _) = folder(20_000);
+    let mut command = csv_runner(&["--offline", "--delay=0s", "--quiet", "--window=100"]);
+    command
+        .arg(&input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = Running::start_as_is_unread(command);
+    std::thread::sleep(Duration::from_millis(300));
+    let mut text = String::new();
+    let mut stdout = running.child.stdout.take().unwrap();
+    stdout.read_to_string(&mut text).unwrap();
+    assert_eq!(text.lines().count(), 20_001);
+    assert!(running.finish().status.success());
+}
+
+#[test]
+fn a_file_gets_its_name_when_it_is_complete() {
+    let (folder, input, output) = folder(1_500);
+    fs::write(&output, "of old").unwrap();
+    let done = to_file(&input, &output, &[]);
+    assert_eq!(
+        (done.code(), done.stdout.as_str()),
+        (Some(0), ""),
+        "{done:?}"
+    );
+    assert_eq!(names(&folder), ["results.csv", "tasks.csv"]);
+    let text = fs::read_to_string(&output).unwrap();
+    assert!(text.starts_with("task_id,final_status,error_info\n0,Completed,\n"));
+    assert_eq!(text.lines().count(), 1_501);
+}
+
+#[test]
+fn a_file_that_is_not_complete_keeps_the_name_of_a_partial_one() {
+    let (folder, input, output) = folder(3);
+    fs::write(&output, "of old").unwrap();
+    let mut rows = fs::read_to_string(&input).unwrap();
+    rows.push_str("x,bad\n");
+    fs::write(&input, rows).unwrap();
+
+    let done = to_file(&input, &output, &[]);
+    assert_eq!(done.code(), Some(2));
+    assert_eq!(names(&folder), ["results.csv", "tasks.csv"]);
+
+    let done = to_file(&input, &output, &["--skip-bad-rows"]);
+    assert_eq!(done.code(), Some(3), "{done:?}");
+    assert_eq!(
+        names(&folder),
+        ["results.csv", "results.csv.partial", "tasks.csv"]
+    );
+    assert_eq!(fs::read_to_string(&output).unwrap(), "of old");
+    let partial = fs::read_to_string(folder.path().join("results.csv.partial")).unwrap();
+    assert_eq!(partial.lines().count(), 4);
+    assert!(done.stderr.contains("results.csv.partial"), "{done:?}");
+}
+
+#[test]
+fn the_tasks_file_is_not_written_over() {
+    let (folder, input, _) = folder(3);
+    let link = folder.path().join("link.csv");
+    std::os::unix::fs::symlink(&input, &link).unwrap();
+    let hard = folder.path().join("hard.csv");
+    fs::hard_link(&input, &hard).unwrap();
+    for output in [&input, &link, &hard] {
+        let done = to_file(&input, output, &[]);
+        assert_eq!(done.code(), Some(2), "{done:?}");
+        assert!(done.stderr.contains("is the tasks file"), "{done:?}");
+    }
+    let partial = folder.path().join("t.partial");
+    fs::rename(&input, &partial).unwrap();
+    let done = to_file(&partial, &folder.path().join("t"), &[]);
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    assert_eq!(fs::read_to_string(&partial).unwrap(), tasks(0..3));
+
+    let mut command = csv_runner(&["--offline", "--delay=0s"]);
+    command.arg(&partial);
+    let append = File::options().append(true).open(&partial).unwrap();
+    command
+        .stdout(append)
+        .stderr(Stdio::piped())
+        .stdin(Stdio::null());
+    let done = Running::start_as_is(command).finish();
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    assert_eq!(fs::read_to_string(&partial).unwrap(), tasks(0..3));
+}
+
+#[test]
+fn a_link_stays_a_link() {
+    let (folder, input, output) = folder(3);
+    fs::write(&output, "of old").unwrap();
+    let link = folder.path().join("latest.csv");
+    std::os::unix::fs::symlink("results.csv", &link).unwrap();
+    assert_eq!(to_file(&input, &link, &[]).code(), Some(0));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn what_is_no_regular_file_is_written_directly() {
+    let (folder, input, _) = folder(3);
+    let fifo = folder.path().join("fifo");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let reader = {
+        let fifo = fifo.clone();
+        std::thread::spawn(move || fs::read_to_string(fifo))
+    };
+    assert_eq!(to_file(&input, &fifo, &[]).code(), Some(0));
+    assert_eq!(reader.join().unwrap().unwrap().lines().count(), 4);
+    assert_eq!(names(&folder), ["fifo", "tasks.csv"]);
+
+    let done = to_file(&input, Path::new("/dev/stdout"), &[]);
+    assert_eq!(done.rows().len(), 3, "{done:?}");
+}
+
+#[test]
+fn an_output_that_cannot_be_is_a_usage_error() {
+    let (folder, input, _) = folder(3);
+    for output in [folder.path(), &folder.path().join("missing/results.csv")] {
+        let done = to_file(&input, output, &[]);
+        assert_eq!(done.code(), Some(2), "{done:?}");
+        assert!(done.events().is_empty());
+    }
+}
+
+#[test]
+fn quiet_leaves_only_errors() {
+    let done = run(&["--offline", "--delay=0s", "--quiet"], tasks(0..5));
+    assert_eq!((done.code(), done.stderr.as_str()), (Some(0), ""));
+    let done = run(&["--quiet"], "task_id,task_type\nx,a\n");
+    assert!(done.stderr.contains("line 2"), "{done:?}");
+}

@@ -3,6 +3,7 @@
 //! Time is tokio's and paused wherever a test waits, and most tests run several workers on one
 //! thread, so that a run is the same every time.
 
+mod attack;
 mod channel;
 mod concurrency;
 mod consumer;

@@ -69,9 +69,10 @@ impl StepContext {
         format!("{}/{}/{}", self.run.id, self.ordinal, self.step())
     }
 
-    /// Cancelled when the run is being shut down; the step then has the grace time to finish.
-    pub fn cancellation(&self) -> &CancellationToken {
-        &self.run.cancelled
+    /// A token that is cancelled when the run is being shut down; the step then has the grace time
+    /// to finish. To cancel the token ends nothing but what was given it.
+    pub fn cancellation(&self) -> CancellationToken {
+        self.run.cancelled.child_token()
     }
 
     #[inline]

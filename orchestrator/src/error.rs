@@ -128,7 +128,15 @@ impl fmt::Display for OneLine<'_> {
             begun: false,
             gap: false,
         };
-        write!(fold, "{:#}", self.0)
+        // A mark says again what the error under it says.
+        let mut causes = self
+            .0
+            .chain()
+            .filter(|cause| !cause.is::<Permanent>() && !cause.is::<RetryAfter>());
+        if let Some(first) = causes.next() {
+            write!(fold, "{first}")?;
+        }
+        causes.try_for_each(|cause| write!(fold, ": {cause}"))
     }
 }
 
@@ -263,11 +271,12 @@ pub fn retry_after(error: impl Into<anyhow::Error>, pause: Duration) -> anyhow::
     })
 }
 
-/// The mark of [`permanent`]: it shows nothing of itself, only the error under it.
+/// The mark of [`permanent`]: it says what the error under it says, which is its source, so that
+/// that one is found by its type.
 #[derive(Debug)]
 struct Permanent(anyhow::Error);
 
-/// The mark of [`retry_after`]: it shows nothing of itself, only the error under it.
+/// The mark of [`retry_after`], of the same kind.
 #[derive(Debug)]
 struct RetryAfter {
     error: anyhow::Error,
@@ -282,7 +291,7 @@ impl fmt::Display for Permanent {
 
 impl Error for Permanent {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
+        Some(self.0.as_ref())
     }
 }
 
@@ -294,7 +303,7 @@ impl fmt::Display for RetryAfter {
 
 impl Error for RetryAfter {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error.source()
+        Some(self.error.as_ref())
     }
 }
 
@@ -352,7 +361,14 @@ mod tests {
     fn a_mark_changes_no_message() {
         let plain = anyhow::Error::new(io_error()).context("saving");
         let marked = permanent(anyhow::Error::new(io_error()).context("saving"));
-        assert_eq!(format!("{plain:#}"), format!("{marked:#}"));
+        assert_eq!(plain.to_string(), marked.to_string());
+        let line = |error| TaskError::new("save", 1, StepFailure::failed(error)).to_string();
+        let under_context = permanent(io_error()).context("saving");
+        assert_eq!(line(marked), line(plain));
+        assert_eq!(
+            line(under_context),
+            "save: saving: disk on fire (1 attempt)"
+        );
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub use diagram::diagram;
 pub use durable::{Durable, Storable};
 pub use engine::{Order, Stats, TaskResults};
 pub use error::{StepFailure, TaskError, TaskErrorKind, permanent, retry_after};
-pub use orchestrator::{Orchestrator, SendError, TaskSender};
+pub use orchestrator::{ExecuteTasks, Orchestrator, SendError, TaskSender};
 pub use orchestrator_macros::blueprint;
 pub use policy::Retry;
 pub use task::{Task, TaskId, TaskResult, TaskStatus};

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, Gauges, Order, Permits, Setup, Stats, TaskResults};
+use crate::engine::{self, AllAtHand, Gauges, Order, Permits, Received, Setup, Stats, TaskResults};
 use crate::{Blueprint, Task, TaskResult};
 
 /// Runs the tasks of one blueprint, any number at once.
@@ -141,6 +141,9 @@ impl<B: Blueprint> Orchestrator<B> {
     /// The channel door, for tasks that are all at hand: runs them and gives their results in the
     /// tasks' order.
     ///
+    /// The run begins when the future is first polled. Every task gives a result, also after a
+    /// shutdown.
+    ///
     /// ```
     /// # use orchestrator::{Orchestrator, Task, TaskStatus, blueprint};
     /// struct Halve;
@@ -172,17 +175,19 @@ impl<B: Blueprint> Orchestrator<B> {
     /// # Cancel safety
     ///
     /// Dropping the future cancels the run and drops the steps that are executing.
-    pub async fn execute_tasks(
+    pub fn execute_tasks(
         &self,
         tasks: impl IntoIterator<Item = Task<B::Input>>,
-    ) -> Vec<TaskResult<B::Output>> {
-        let tasks = AllAtHand(tasks.into_iter().collect::<Vec<_>>().into_iter());
-        let mut all = Vec::with_capacity(tasks.0.len());
-        let mut results = engine::start(self.setup(Order::Input), tasks);
-        while let Some(result) = results.recv().await {
-            all.push(result);
+    ) -> ExecuteTasks<B::Output> {
+        let tasks: Vec<_> = tasks.into_iter().collect();
+        let count = tasks.len();
+        let setup = self.setup(Order::Input);
+        let start = move || engine::start_handed(setup, AllAtHand(tasks.into_iter()));
+        ExecuteTasks {
+            start: Some(Box::new(start)),
+            results: None,
+            all: Vec::with_capacity(count),
         }
-        all
     }
 
     /// The channel door, for tasks that turn up over time: they are sent from anywhere, and results
@@ -226,8 +231,8 @@ impl<B: Blueprint> Orchestrator<B> {
     /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays,
     /// retries or times out.
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
-        let (sender, receiver) = mpsc::channel(capacity);
-        let results = engine::start(self.setup(self.order), Received(receiver));
+        let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
+        let results = engine::start_handed(self.setup(self.order), Received(receiver));
         (TaskSender(sender), results)
     }
 
@@ -266,7 +271,7 @@ impl<B: Blueprint> Orchestrator<B> {
     where
         S: Stream<Item = Task<B::Input>> + Send + 'static,
     {
-        engine::start(self.setup(self.order), tasks)
+        engine::start_pulled(self.setup(self.order), tasks)
     }
 
     fn setup(&self, order: Order) -> Setup<B> {
@@ -306,6 +311,46 @@ impl<B: Blueprint> fmt::Debug for Orchestrator<B> {
             .field("concurrency", &self.permits.total())
             .field("window", &self.window)
             .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Orchestrator::execute_tasks`]: ready with all results, in the tasks' order.
+#[must_use = "the tasks are run when this is awaited"]
+pub struct ExecuteTasks<O> {
+    /// What begins the run, until it has begun.
+    start: Option<Start<O>>,
+    results: Option<TaskResults<O>>,
+    all: Vec<TaskResult<O>>,
+}
+
+/// Begins a run. By way of a box, so that the future is of no other type than the results.
+type Start<O> = Box<dyn FnOnce() -> TaskResults<O> + Send>;
+
+impl<O> Future for ExecuteTasks<O> {
+    type Output = Vec<TaskResult<O>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some(start) = this.start.take() {
+            this.results = Some(start());
+        }
+        if let Some(results) = &mut this.results {
+            while let Some(result) = ready!(Pin::new(&mut *results).poll_next(cx)) {
+                this.all.push(result);
+            }
+        }
+        Poll::Ready(std::mem::take(&mut this.all))
+    }
+}
+
+// Results are moved in and out, never pinned in here.
+impl<O> Unpin for ExecuteTasks<O> {}
+
+impl<O> fmt::Debug for ExecuteTasks<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecuteTasks")
+            .field("finished", &self.all.len())
             .finish_non_exhaustive()
     }
 }
@@ -361,31 +406,3 @@ impl<I> fmt::Display for SendError<I> {
 }
 
 impl<I> std::error::Error for SendError<I> {}
-
-/// Tasks that are all at hand, as a stream.
-struct AllAtHand<I>(std::vec::IntoIter<Task<I>>);
-
-impl<I> Unpin for AllAtHand<I> {}
-
-impl<I> Stream for AllAtHand<I> {
-    type Item = Task<I>;
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Task<I>>> {
-        Poll::Ready(self.get_mut().0.next())
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-/// Tasks that are sent, as a stream.
-struct Received<I>(mpsc::Receiver<Task<I>>);
-
-impl<I> Stream for Received<I> {
-    type Item = Task<I>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Task<I>>> {
-        self.get_mut().0.poll_recv(cx)
-    }
-}

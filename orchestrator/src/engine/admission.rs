@@ -4,54 +4,60 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use futures_core::Stream;
-
-use super::contain::poll_contained;
+use super::contain::{contain_call, poll_contained};
 use super::intake::Admitted;
-use super::pace::{BATCH, Pace};
+use super::pace::BATCH;
 use super::run::Run;
+use super::source::Source;
+use super::turn::Turn;
 use crate::{Blueprint, Task};
 
-/// How many batches in a row before others on this thread get their turn.
-const TURN: usize = 64;
-
-/// Pulls tasks from the input, gives them their ordinals and hands them to the workers, until the
-/// input ends or the run is cancelled.
+/// Pulls tasks from the source, gives them their ordinals and hands them to the workers, until the
+/// source ends.
 ///
-/// Every task that was pulled is handed on, also after cancellation: each gives a result.
-pub(super) async fn admit<B, S>(input: S, run: Arc<Run<B>>)
+/// Every task that was pulled is handed on, whatever happens: each gives a result.
+pub(super) async fn admit<B, S>(mut source: S, run: Arc<Run<B>>)
 where
     B: Blueprint,
-    S: Stream<Item = Task<B::Input>>,
+    S: Source<Input = B::Input>,
 {
-    let mut input = pin!(input);
     let mut cancelled = pin!(run.ending.cancelled.cancelled());
+    let mut abandoned = pin!(run.ending.abandoned.cancelled());
+    let mut closed = false;
     let mut batch = Vec::with_capacity(BATCH);
-    let mut pace = Pace::new();
-    let mut places = 0;
-    let mut ordinal = 0;
+    let mut admitted = 0;
     let mut ended = false;
     std::future::poll_fn(|cx| {
-        if cancelled.as_mut().poll(cx).is_ready() {
+        if !closed && cancelled.as_mut().poll(cx).is_ready() {
+            closed = true;
+            if let Err(panic) = contain_call(|| source.close()) {
+                run.outlet.panicked(panic);
+                ended = true;
+            }
+        }
+        if closed && abandoned.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        for _ in 0..TURN {
-            if !batch.is_empty() && ready!(run.intake.poll_offer(&mut batch, cx)) {
-                break;
+        let mut turn = Turn::begin();
+        loop {
+            if !batch.is_empty() {
+                ready!(run.intake.poll_offer(&mut batch, cx));
             }
             if ended {
                 return Poll::Ready(());
             }
-            if places == 0 {
-                places = ready!(run.window.poll_take(BATCH, cx));
+            if turn.is_over() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            pace.next();
+            let limit = ready!(run.window.poll_limit(admitted, cx));
             let mut waits = false;
-            while batch.len() < pace.portion().min(places) && !ended && !waits {
-                match poll_contained(|| input.as_mut().poll_next(cx)) {
+            while !ended && !waits && admitted < limit && batch.len() < BATCH && !turn.is_over() {
+                match poll_contained(|| source.poll_next(cx)) {
                     Poll::Ready(Ok(Some(Task { id, input }))) => {
+                        let ordinal = admitted;
                         batch.push(Admitted { id, ordinal, input });
-                        ordinal += 1;
+                        admitted += 1;
                     }
                     Poll::Ready(Ok(None)) => ended = true,
                     Poll::Ready(Err(panic)) => {
@@ -60,18 +66,16 @@ where
                     }
                     Poll::Pending => waits = true,
                 }
+                turn.count();
             }
-            places -= batch.len();
             if waits {
                 // What came before the pause is not kept waiting for what comes after it.
                 if !batch.is_empty() {
-                    let _ = ready!(run.intake.poll_offer(&mut batch, cx));
+                    ready!(run.intake.poll_offer(&mut batch, cx));
                 }
                 return Poll::Pending;
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     })
     .await;
     run.intake.close(batch);

@@ -1,15 +1,24 @@
-//! Panics are kept to the task that they happen in: [`contain`].
+//! Panics are kept to the task that they happen in.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::outlet::Panic;
+/// What a panic left behind.
+pub(super) type Panic = Box<dyn Any + Send>;
 
-/// Polls something and turns its panic into an error. What panicked is not polled again: whoever
-/// gets the error drops it, so what it broke is seen by nobody.
+/// Calls something of the user's and turns its panic into an error.
+///
+/// What panicked is not used again: whoever gets the error drops it, so what it broke is seen by
+/// nobody.
+pub(super) fn contain_call<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(call))
+}
+
+/// Polls something of the user's and turns its panic into an error.
 pub(super) fn poll_contained<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Result<T, Panic>> {
-    match catch_unwind(AssertUnwindSafe(poll)) {
+    match contain_call(poll) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
         Err(panic) => Poll::Ready(Err(panic)),
@@ -22,9 +31,22 @@ pub(super) async fn contain<F: Future>(future: F) -> Result<F::Output, Panic> {
     std::future::poll_fn(|cx| poll_contained(|| future.as_mut().poll(cx))).await
 }
 
-/// Runs `drop` or the like and turns its panic into an error.
-pub(super) fn contain_call(call: impl FnOnce()) -> Result<(), Panic> {
-    catch_unwind(AssertUnwindSafe(call))
+/// Drops a value of the user's, whatever it does about it.
+pub(super) fn discard<T>(value: T) {
+    discard_with(|| drop(value));
+}
+
+/// Drops something of the user's where it is, whatever it does about it.
+pub(super) fn discard_with(drop: impl FnOnce()) {
+    if let Err(panic) = contain_call(drop) {
+        // A payload that panics in its turn would panic here: better to leak it.
+        std::mem::forget(panic);
+    }
+}
+
+/// Drops values of the user's one by one, whatever they do about it.
+pub(super) fn discard_all<T>(values: impl IntoIterator<Item = T>) {
+    values.into_iter().for_each(discard);
 }
 
 /// What a panic says.

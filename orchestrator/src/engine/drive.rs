@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::contain::{contain_call, message, poll_contained};
-use super::outlet::Panic;
+use super::contain::{Panic, contain_call, discard, message, poll_contained};
 use super::parking::Standing;
 use super::run::Phase;
 use crate::context::RunContext;
 use crate::{Advance, Blueprint, StepContext, StepFailure, TaskError, TaskResult};
+
+/// How many steps a task goes in a row before others get their turn.
+const STEPS: usize = 128;
 
 /// Where a task came to when it gave up its slot.
 pub(super) enum CameTo<B: Blueprint> {
@@ -47,16 +49,28 @@ pub(super) fn drive<'run, B: Blueprint>(
     let mut cx = StepContext::new(run, task.id, task.ordinal, task.attempt);
     let mut state = task.state;
     async move {
+        let mut steps = 0_usize;
         let came_to = loop {
+            // What is ready at once for ever would keep everybody else from this thread.
+            steps += 1;
+            if steps.is_multiple_of(STEPS) {
+                yield_to_others().await;
+            }
             cx.enter(B::position(&state));
-            let outcome = {
-                let mut step = pin!(Some(blueprint.advance(state, &cx)));
-                let outcome = poll_fn(|cx| poll_step(step.as_mut(), phase, cx)).await;
-                // What the step's own values do when they are dropped is the step's doing too.
-                match contain_call(|| step.set(None)) {
-                    Ok(()) => outcome,
-                    Err(panic) => outcome.and(Err(Stopped::Panicked(panic))),
+            let outcome = match contain_call(|| blueprint.advance(state, &cx)) {
+                Ok(step) => {
+                    let mut step = pin!(Some(step));
+                    let outcome = poll_fn(|cx| poll_step(step.as_mut(), phase, cx)).await;
+                    // What the step's own values do when they are dropped is the step's doing too.
+                    match contain_call(|| step.set(None)) {
+                        Ok(()) => outcome,
+                        Err(panic) => {
+                            discard(outcome);
+                            Err(Stopped::Panicked(panic))
+                        }
+                    }
                 }
+                Err(panic) => Err(Stopped::Panicked(panic)),
             };
             match outcome {
                 Ok(Advance::Next(next)) if phase.is_running() => {
@@ -65,7 +79,7 @@ pub(super) fn drive<'run, B: Blueprint>(
                 }
                 Ok(Advance::Next(next)) => {
                     cx.enter(B::position(&next));
-                    break failed(&cx, 0, StepFailure::cancelled());
+                    break CameTo::Waits(Standing::at(&cx, next, 1), Duration::ZERO);
                 }
                 Ok(Advance::Done(output)) => break ended(&cx, Ok(output)),
                 Ok(Advance::Park { state, pause }) => {
@@ -73,22 +87,22 @@ pub(super) fn drive<'run, B: Blueprint>(
                 }
                 Ok(Advance::Failed {
                     again: Some((state, pause)),
-                    ..
+                    failure,
                 }) => {
+                    discard(failure);
                     let attempt = cx.attempt().saturating_add(1);
                     break CameTo::Waits(Standing::at(&cx, state, attempt), pause);
                 }
                 Ok(Advance::Failed {
                     failure,
                     again: None,
-                }) => break failed(&cx, cx.attempt(), failure),
+                }) => break failed(&cx, failure),
                 Err(Stopped::Panicked(panic)) => {
                     let failure = StepFailure::panicked(message(&panic));
-                    break failed(&cx, cx.attempt(), failure);
+                    discard(panic);
+                    break failed(&cx, failure);
                 }
-                Err(Stopped::Aborted) => {
-                    break failed(&cx, cx.attempt(), StepFailure::cancelled());
-                }
+                Err(Stopped::Aborted) => break failed(&cx, StepFailure::cancelled()),
             }
         };
         Driven {
@@ -102,8 +116,20 @@ fn ended<B: Blueprint>(cx: &StepContext, outcome: Result<B::Output, TaskError>) 
     CameTo::Ended(TaskResult::new(cx.task_id(), cx.ordinal(), outcome))
 }
 
-fn failed<B: Blueprint>(cx: &StepContext, attempts: u32, failure: StepFailure) -> CameTo<B> {
-    ended(cx, Err(TaskError::new(cx.step(), attempts, failure)))
+fn failed<B: Blueprint>(cx: &StepContext, failure: StepFailure) -> CameTo<B> {
+    ended(cx, Err(TaskError::new(cx.step(), cx.attempt(), failure)))
+}
+
+async fn yield_to_others() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Polls one step: contains its panic, and ends it when the run's grace time is over.
@@ -117,7 +143,7 @@ fn poll_step<F: Future>(
     }
     match step.as_pin_mut() {
         Some(step) => poll_contained(|| step.poll(cx)).map_err(Stopped::Panicked),
-        None => Poll::Pending,
+        None => unreachable!("a step is taken out only after its last poll"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
+use super::contain::discard_all;
 use super::lock::Lock;
 use crate::TaskId;
 
@@ -26,7 +27,7 @@ struct Queue<I> {
     tasks: VecDeque<Admitted<I>>,
     closed: bool,
     admission: Option<Waker>,
-    /// One place a worker: set while that worker waits for tasks.
+    /// One place a worker: set while that worker sleeps, and would take a task.
     idle: Vec<Option<Waker>>,
 }
 
@@ -35,11 +36,8 @@ struct Queue<I> {
 pub(super) enum Taken {
     /// At least one task.
     Some,
-    /// At least one task, and another worker was woken for the rest. The one that took first has to
-    /// yield: the runtime runs a task that is woken on a thread on that thread, and no sooner.
-    SomeAndOthersToo,
-    /// Nothing yet; the worker will be woken.
-    Empty,
+    /// Nothing yet.
+    Nothing,
     /// Nothing, and nothing will come.
     Closed,
 }
@@ -54,86 +52,84 @@ impl<I> Intake<I> {
         }))
     }
 
-    /// Moves a batch in; waits while the queue is full. Says whether a worker was woken, to which
-    /// the caller has to yield: the runtime may run it on this very thread, and no sooner.
-    pub(super) fn poll_offer(&self, batch: &mut Vec<Admitted<I>>, cx: &Context<'_>) -> Poll<bool> {
-        let idle = {
+    /// Moves a batch in, and wakes as many workers as have a use for it; waits while the queue is
+    /// full.
+    pub(super) fn poll_offer(&self, batch: &mut Vec<Admitted<I>>, cx: &Context<'_>) -> Poll<()> {
+        let woken: Vec<_> = {
             let mut queue = self.0.lock();
             if queue.tasks.len() >= CAPACITY {
                 queue.admission = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             queue.tasks.extend(batch.drain(..));
-            queue.wake_one()
-        };
-        let woken = idle.is_some();
-        if let Some(worker) = idle {
-            worker.wake();
-        }
-        Poll::Ready(woken)
-    }
-
-    /// Moves the last batch in, whatever the bound: nothing follows.
-    pub(super) fn close(&self, last: Vec<Admitted<I>>) {
-        let idle = {
-            let mut queue = self.0.lock();
-            queue.tasks.extend(last);
-            queue.closed = true;
+            let most = queue.tasks.len();
             queue
                 .idle
                 .iter_mut()
                 .filter_map(Option::take)
-                .collect::<Vec<_>>()
+                .take(most)
+                .collect()
         };
-        idle.into_iter().for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
+        Poll::Ready(())
     }
 
-    /// Moves up to `most` tasks out, and no more than this worker's share of what is there, so that
-    /// a short input is spread over all workers.
-    pub(super) fn take(
-        &self,
-        worker: usize,
-        most: usize,
-        into: &mut VecDeque<Admitted<I>>,
-        cx: &Context<'_>,
-    ) -> Taken {
-        let (admission, idle) = {
+    /// Moves the last batch in, whatever the bound: nothing follows.
+    pub(super) fn close(&self, last: Vec<Admitted<I>>) {
+        let woken: Vec<_> = {
+            let mut queue = self.0.lock();
+            queue.tasks.extend(last);
+            queue.closed = true;
+            queue.idle.iter_mut().filter_map(Option::take).collect()
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Moves up to `most` tasks out, and no more than one worker's share of what is there, so that a
+    /// short input is spread over all workers.
+    pub(super) fn take(&self, most: usize, into: &mut VecDeque<Admitted<I>>) -> Taken {
+        let admission = {
             let mut queue = self.0.lock();
             if queue.tasks.is_empty() {
-                if queue.closed {
-                    return Taken::Closed;
-                }
-                queue.idle[worker] = Some(cx.waker().clone());
-                return Taken::Empty;
+                return if queue.closed {
+                    Taken::Closed
+                } else {
+                    Taken::Nothing
+                };
             }
             let share = queue.tasks.len().div_ceil(queue.idle.len());
-            let count = share.min(most);
-            into.extend(queue.tasks.drain(..count));
-            let admission = if queue.tasks.len() <= CAPACITY / 2 {
+            into.extend(queue.tasks.drain(..share.min(most)));
+            if queue.tasks.len() <= CAPACITY / 2 {
                 queue.admission.take()
             } else {
                 None
-            };
-            let idle = if queue.tasks.is_empty() {
-                None
-            } else {
-                queue.wake_one()
-            };
-            (admission, idle)
+            }
         };
-        let taken = match idle {
-            Some(_) => Taken::SomeAndOthersToo,
-            None => Taken::Some,
-        };
-        for waker in [admission, idle].into_iter().flatten() {
-            waker.wake();
+        if let Some(admission) = admission {
+            admission.wake();
         }
-        taken
+        Taken::Some
+    }
+
+    /// Asks that the worker be woken when there is a task, or none will come. Says no if that is so
+    /// already.
+    pub(super) fn sleep(&self, worker: usize, waker: &Waker) -> bool {
+        let mut queue = self.0.lock();
+        let idle = queue.tasks.is_empty() && !queue.closed;
+        if idle {
+            queue.idle[worker] = Some(waker.clone());
+        }
+        idle
+    }
+
+    /// The worker is awake: it is not for it to be woken, and for another to sleep on.
+    pub(super) fn awake(&self, worker: usize) {
+        self.0.lock().idle[worker] = None;
     }
 }
 
-impl<I> Queue<I> {
-    fn wake_one(&mut self) -> Option<Waker> {
-        self.idle.iter_mut().find_map(Option::take)
+impl<I> Drop for Intake<I> {
+    fn drop(&mut self) {
+        discard_all(self.0.lock().tasks.drain(..));
     }
 }

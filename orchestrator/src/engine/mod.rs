@@ -19,30 +19,35 @@ mod reorder;
 mod results;
 mod run;
 mod slots;
+mod source;
 mod stats;
 mod turn;
 mod wakes;
 mod window;
 mod worker;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use permits::Permits;
+pub(crate) use source::{AllAtHand, Received, Source};
 pub(crate) use stats::Gauges;
 
 pub use results::TaskResults;
 pub use stats::Stats;
 
-use self::contain::contain;
+use self::contain::{Panic, contain};
 use self::intake::Intake;
 use self::outlet::Outlet;
 use self::results::Delivery;
 use self::run::{Ending, Run};
+use self::source::Pulled;
 use self::window::Window;
 use crate::{Blueprint, Task};
 
@@ -57,6 +62,9 @@ pub enum Order {
     Completion,
 }
 
+/// With so many results untaken, the workers of a run with a lazy input begin nothing more.
+const UNTAKEN: usize = 8_192;
+
 /// What a run is started with.
 pub(crate) struct Setup<B> {
     pub(crate) blueprint: Arc<B>,
@@ -69,29 +77,47 @@ pub(crate) struct Setup<B> {
     pub(crate) grace: Duration,
 }
 
-/// Starts a run: its admission and its workers are tasks of the current runtime.
-pub(crate) fn start<B, S>(setup: Setup<B>, input: S) -> TaskResults<B::Output>
+/// Starts a run whose tasks are handed over, at once or over time. What its results are bounded by
+/// is the window alone, so that a caller may hand tasks over before it takes results.
+pub(crate) fn start_handed<B, S>(setup: Setup<B>, source: S) -> TaskResults<B::Output>
+where
+    B: Blueprint,
+    S: Source<Input = B::Input>,
+{
+    start(setup, source, usize::MAX)
+}
+
+/// Starts a run whose tasks are pulled from a stream.
+pub(crate) fn start_pulled<B, S>(setup: Setup<B>, stream: S) -> TaskResults<B::Output>
 where
     B: Blueprint,
     S: Stream<Item = Task<B::Input>> + Send + 'static,
+{
+    start(setup, Pulled::new(stream), UNTAKEN)
+}
+
+/// Starts a run: its admission and its workers are tasks of the current runtime.
+fn start<B, S>(setup: Setup<B>, source: S, untaken: usize) -> TaskResults<B::Output>
+where
+    B: Blueprint,
+    S: Source<Input = B::Input>,
 {
     let runtime = Handle::current();
     let workers = setup
         .workers
         .unwrap_or_else(|| runtime.metrics().num_workers())
         .min(setup.permits.total())
-        .min(input.size_hint().1.unwrap_or(usize::MAX))
+        .min(source.most().unwrap_or(usize::MAX))
         .max(1);
     let run = Arc::new(Run {
         blueprint: setup.blueprint,
-        id: format!("{:032x}", fastrand::u128(..)).into(),
+        id: run_id().into(),
         intake: Intake::new(workers),
-        outlet: Arc::new(Outlet::new(workers)),
+        outlet: Arc::new(Outlet::new(workers, untaken)),
         window: Arc::new(Window::new(setup.window)),
         permits: setup.permits,
         gauges: setup.gauges,
         ending: Arc::new(Ending::new(setup.shutdown.child_token())),
-        workers,
         grace: setup.grace,
     });
     let results = TaskResults::new(Delivery {
@@ -101,21 +127,15 @@ where
         order: setup.order,
     });
     for index in 0..workers {
-        let leave = LeaveOnDrop(Arc::clone(&run.outlet));
+        let leave = Leave::new(&run);
         let run = Arc::clone(&run);
-        // A worker's futures would share its cooperative budget of 128 polls, and after that be
-        // polled in vain; the worker itself sees to it that it yields.
-        runtime.spawn(tokio::task::coop::unconstrained(async move {
-            let ending = Arc::clone(&run.ending);
-            if let Err(panic) = contain(worker::work(run, index)).await {
-                leave.0.panicked(panic);
-                ending.abandon();
-            }
-            drop(leave);
-        }));
+        runtime.spawn(async move {
+            let worked = contain(worker::work(run, index)).await;
+            leave.through(worked);
+        });
     }
     runtime.spawn(async move {
-        let admission = contain(admission::admit(input, Arc::clone(&run)));
+        let admission = contain(admission::admit(source, Arc::clone(&run)));
         if let Err(panic) = admission.await {
             run.outlet.panicked(panic);
             run.intake.close(Vec::new());
@@ -124,11 +144,45 @@ where
     results
 }
 
-/// Signs a worker off, however it ends: also when its runtime goes away under it.
-struct LeaveOnDrop<O>(Arc<Outlet<O>>);
+/// A name for a run that no other run has, on this machine or another, before or after.
+fn run_id() -> String {
+    // Keyed from the operating system's random numbers, and differently each time.
+    let word = || RandomState::new().hash_one(SystemTime::now());
+    format!("{:016x}{:016x}", word(), word())
+}
 
-impl<O> Drop for LeaveOnDrop<O> {
+/// Signs a worker off, however it ends: also when its runtime goes away under it.
+struct Leave<O> {
+    outlet: Arc<Outlet<O>>,
+    ending: Arc<Ending>,
+    through: bool,
+}
+
+impl<O> Leave<O> {
+    fn new<B: Blueprint<Output = O>>(run: &Run<B>) -> Self {
+        Self {
+            outlet: Arc::clone(&run.outlet),
+            ending: Arc::clone(&run.ending),
+            through: false,
+        }
+    }
+
+    /// The worker is through, or broke down, and with it the run.
+    fn through(mut self, worked: Result<(), Panic>) {
+        self.through = true;
+        if let Err(panic) = worked {
+            self.outlet.panicked(panic);
+            self.ending.abandon();
+        }
+    }
+}
+
+impl<O> Drop for Leave<O> {
     fn drop(&mut self) {
-        self.0.leave();
+        if !self.through && !self.ending.abandoned.is_cancelled() {
+            let gone = "the runtime was shut down under a run of tasks";
+            self.outlet.panicked(Box::new(gone));
+        }
+        self.outlet.leave();
     }
 }

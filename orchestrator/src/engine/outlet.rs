@@ -1,22 +1,21 @@
 //! The bounded queue between the workers and whoever takes the results: [`Outlet`].
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
+use super::contain::{Panic, contain_call, discard_all};
 use super::lock::Lock;
 use crate::TaskResult;
 
-/// With so many results untaken, workers start nothing more. What is executing goes on, so that no
-/// consumer, however slow, holds up a step that has begun.
-const CAPACITY: usize = 8_192;
-
-/// What a panic left behind.
-pub(super) type Panic = Box<dyn Any + Send>;
-
-/// The bounded queue between the workers and whoever takes the results.
+/// The queue between the workers and whoever takes the results.
+///
+/// Where it is full, workers start nothing more. What is executing goes on, so that no consumer,
+/// however slow, holds up a step that has begun.
 #[derive(Debug)]
-pub(super) struct Outlet<O>(Lock<Queue<O>>);
+pub(super) struct Outlet<O> {
+    capacity: usize,
+    queue: Lock<Queue<O>>,
+}
 
 #[derive(Debug)]
 struct Queue<O> {
@@ -31,14 +30,17 @@ struct Queue<O> {
 }
 
 impl<O> Outlet<O> {
-    pub(super) fn new(workers: usize) -> Self {
-        Self(Lock::new(Queue {
-            results: VecDeque::new(),
-            working: workers,
-            consumer: None,
-            blocked: vec![None; workers],
-            panic: None,
-        }))
+    pub(super) fn new(workers: usize, capacity: usize) -> Self {
+        Self {
+            capacity,
+            queue: Lock::new(Queue {
+                results: VecDeque::new(),
+                working: workers,
+                consumer: None,
+                blocked: vec![None; workers],
+                panic: None,
+            }),
+        }
     }
 
     /// Moves a batch in, also where there is no room: says whether there is room for more.
@@ -47,20 +49,19 @@ impl<O> Outlet<O> {
     /// frees costs more than moving what is in it.
     pub(super) fn push(&self, batch: &mut Vec<TaskResult<O>>) -> bool {
         let (consumer, room) = {
-            let mut queue = self.0.lock();
+            let mut queue = self.queue.lock();
             queue.results.extend(batch.drain(..));
-            (queue.consumer.take(), queue.results.len() < CAPACITY)
+            let room = queue.results.len() < self.capacity;
+            (queue.consumer.take(), room)
         };
-        if let Some(consumer) = consumer {
-            consumer.wake();
-        }
+        wake(consumer);
         room
     }
 
     /// Says whether there is room; if not, the worker will be woken when there is.
     pub(super) fn has_room(&self, worker: usize, cx: &Context<'_>) -> bool {
-        let mut queue = self.0.lock();
-        let room = queue.results.len() < CAPACITY;
+        let mut queue = self.queue.lock();
+        let room = queue.results.len() < self.capacity;
         if !room {
             queue.blocked[worker] = Some(cx.waker().clone());
         }
@@ -78,11 +79,14 @@ impl<O> Outlet<O> {
         into: &mut VecDeque<TaskResult<O>>,
         cx: &Context<'_>,
     ) -> Poll<bool> {
-        let blocked = {
-            let mut queue = self.0.lock();
+        let blocked: Vec<_> = {
+            let mut queue = self.queue.lock();
             if queue.results.is_empty() {
                 if queue.working > 0 {
-                    queue.consumer = Some(cx.waker().clone());
+                    let before = queue.consumer.replace(cx.waker().clone());
+                    drop(queue);
+                    // A waker is the user's: what it does when it is dropped, it does unlocked.
+                    drop(before);
                     return Poll::Pending;
                 }
                 let panic = queue.panic.take();
@@ -94,27 +98,21 @@ impl<O> Outlet<O> {
             }
             // The two buffers change places and are used again.
             std::mem::swap(&mut queue.results, into);
-            queue
-                .blocked
-                .iter_mut()
-                .filter_map(Option::take)
-                .collect::<Vec<_>>()
+            queue.blocked.iter_mut().filter_map(Option::take).collect()
         };
-        for worker in blocked {
-            worker.wake();
-        }
+        blocked.into_iter().for_each(Waker::wake);
         Poll::Ready(true)
     }
 
     /// Keeps what the engine or the input stream panicked with.
     pub(super) fn panicked(&self, panic: Panic) {
-        self.0.lock().panic.get_or_insert(panic);
+        self.queue.lock().panic.get_or_insert(panic);
     }
 
     /// A worker is through.
     pub(super) fn leave(&self) {
         let consumer = {
-            let mut queue = self.0.lock();
+            let mut queue = self.queue.lock();
             queue.working -= 1;
             if queue.working == 0 {
                 queue.consumer.take()
@@ -122,8 +120,19 @@ impl<O> Outlet<O> {
                 None
             }
         };
-        if let Some(consumer) = consumer {
-            consumer.wake();
-        }
+        wake(consumer);
+    }
+}
+
+/// Wakes the consumer. Its waker is the user's; a panic in there is no reason for tasks to suffer.
+fn wake(consumer: Option<Waker>) {
+    if let Some(consumer) = consumer {
+        let _ = contain_call(|| consumer.wake());
+    }
+}
+
+impl<O> Drop for Outlet<O> {
+    fn drop(&mut self) {
+        discard_all(self.queue.lock().results.drain(..));
     }
 }

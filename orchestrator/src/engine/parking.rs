@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+use super::contain::discard_all;
 use crate::TaskId;
 
 /// A task between two steps. This and nothing else is what a waiting task costs.
@@ -162,6 +163,13 @@ impl<S> Bucket<S> {
 
     fn into_chunks(self) -> impl Iterator<Item = Vec<Standing<S>>> {
         self.full.into_iter().chain([self.last])
+    }
+}
+
+impl<S> Drop for Parking<S> {
+    fn drop(&mut self) {
+        self.all_due();
+        discard_all(std::iter::from_fn(|| self.pop_due()));
     }
 }
 

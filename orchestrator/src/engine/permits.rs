@@ -11,16 +11,22 @@ use super::lock::Lock;
 ///
 /// Workers take permits from here a handful at a time and keep them while they are busy, so that a
 /// step that is ready at once touches nothing shared. Permits that are kept and not used count as
-/// used: there are never more than `total` steps executing. Whoever finds none queues, and every
-/// permit that falls free goes to the head of that queue, across the runs of the orchestrator.
+/// used: there are never more than `total` steps executing.
+///
+/// Whoever finds none queues, across the runs of the orchestrator. While somebody is in the queue,
+/// who holds more than an equal share gives what falls free to the queue, one permit a waiter in
+/// turn.
 #[derive(Debug)]
 pub(crate) struct Permits {
     total: usize,
     /// The length of the queue, to be read without the lock. Changed under it.
     queued: AtomicUsize,
+    /// How many seats there are, to be read without the lock. Changed under it.
+    seats: AtomicUsize,
     pool: Lock<Pool>,
 }
 
+/// **Invariant:** where `free` is not 0, the queue is empty.
 #[derive(Debug)]
 struct Pool {
     free: usize,
@@ -30,6 +36,8 @@ struct Pool {
 #[derive(Debug)]
 struct Waiter {
     granted: Arc<AtomicUsize>,
+    /// How many more it is to get before it leaves the queue. Not 0.
+    wanted: usize,
     waker: Waker,
 }
 
@@ -38,6 +46,7 @@ impl Permits {
         Self {
             total,
             queued: AtomicUsize::new(0),
+            seats: AtomicUsize::new(0),
             pool: Lock::new(Pool {
                 free: total,
                 queue: VecDeque::new(),
@@ -49,17 +58,22 @@ impl Permits {
         self.total
     }
 
+    /// Gives permits to those in the queue, one by one and in turn, and the rest to the pool.
     fn give(&self, mut count: usize) {
-        let mut woken = Vec::new();
+        let mut woken: Vec<Waker> = Vec::new();
         {
             let mut pool = self.pool.lock();
-            while count > 0 {
-                let Some(waiter) = pool.queue.pop_front() else {
-                    break;
-                };
-                waiter.granted.fetch_add(1, Ordering::Relaxed);
-                woken.push(waiter.waker);
+            while count > 0
+                && let Some(mut waiter) = pool.queue.pop_front()
+            {
                 count -= 1;
+                waiter.wanted -= 1;
+                if waiter.granted.fetch_add(1, Ordering::Relaxed) == 0 {
+                    woken.push(waiter.waker.clone());
+                }
+                if waiter.wanted > 0 {
+                    pool.queue.push_back(waiter);
+                }
             }
             pool.free += count;
             self.queued.store(pool.queue.len(), Ordering::Relaxed);
@@ -68,28 +82,29 @@ impl Permits {
     }
 }
 
-/// One worker's part of the permits.
+/// One worker's part of the permits: what its executing steps use, what it keeps beyond that, and
+/// what it was granted and has not looked at yet. All of it goes back when the seat is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     permits: Arc<Permits>,
-    /// Kept and not in use.
+    used: usize,
     spare: usize,
-    /// How many to take from the pool at a time.
-    handful: usize,
-    /// Given to this seat while it stood in the queue. Written by others, read here.
+    /// Written by others while the seat is in the queue.
     granted: Arc<AtomicUsize>,
-    in_queue: bool,
+    /// How many the seat may still be granted. Not 0: it is in the queue, or was granted all that it
+    /// wanted and has not looked.
+    outstanding: usize,
 }
 
 impl Seat {
-    pub(super) fn new(permits: Arc<Permits>, workers: usize) -> Self {
-        let handful = (permits.total / (4 * workers.max(1))).clamp(1, 64);
+    pub(super) fn new(permits: Arc<Permits>) -> Self {
+        permits.seats.fetch_add(1, Ordering::Relaxed);
         Self {
             permits,
+            used: 0,
             spare: 0,
-            handful,
             granted: Arc::new(AtomicUsize::new(0)),
-            in_queue: false,
+            outstanding: 0,
         }
     }
 
@@ -97,83 +112,105 @@ impl Seat {
     /// the worker will be woken.
     #[inline]
     pub(super) fn take(&mut self, cx: &Context<'_>) -> bool {
-        self.collect();
-        if self.spare == 0 && !self.in_queue {
-            let mut pool = self.permits.pool.lock();
-            // With others in the queue `free` is 0, or was left to them.
-            if pool.free > 0 {
-                self.spare = pool.free.min(self.handful);
-                pool.free -= self.spare;
-            } else {
-                pool.queue.push_back(Waiter {
-                    granted: Arc::clone(&self.granted),
-                    waker: cx.waker().clone(),
-                });
-                self.permits
-                    .queued
-                    .store(pool.queue.len(), Ordering::Relaxed);
-                self.in_queue = true;
-            }
+        if self.outstanding > 0 {
+            self.collect();
+        }
+        if self.spare == 0 && self.outstanding == 0 {
+            self.fetch(cx);
         }
         if self.spare == 0 {
             return false;
         }
         self.spare -= 1;
+        self.used += 1;
         true
+    }
+
+    /// Takes a handful from the pool, or queues for one.
+    #[cold]
+    fn fetch(&mut self, cx: &Context<'_>) {
+        let share = self.share();
+        let handful = (share / 4).clamp(1, 64);
+        let mut pool = self.permits.pool.lock();
+        if pool.free > 0 {
+            self.spare = pool.free.min(handful);
+            pool.free -= self.spare;
+            return;
+        }
+        self.outstanding = handful.max(share.saturating_sub(self.used));
+        pool.queue.push_back(Waiter {
+            granted: Arc::clone(&self.granted),
+            wanted: self.outstanding,
+            waker: cx.waker().clone(),
+        });
+        self.permits
+            .queued
+            .store(pool.queue.len(), Ordering::Relaxed);
     }
 
     /// Gives back the permit of a step that has ended.
     #[inline]
     pub(super) fn put_back(&mut self) {
+        self.used -= 1;
         self.spare += 1;
-        self.share();
+        self.yield_spare();
     }
 
-    /// Gives back what is kept and not in use, if others wait for it.
+    /// Gives what is kept and not in use to those who wait, as far as it is more than a share.
     ///
-    /// What was granted and not yet collected stays: a permit that two seats pass to each other
+    /// What was granted and not yet looked at stays: a permit that two seats pass to each other
     /// before either has used it would be of no use to anybody.
     #[inline]
-    pub(super) fn share(&mut self) {
+    pub(super) fn yield_spare(&mut self) {
         if self.permits.queued.load(Ordering::Relaxed) > 0 {
-            self.give_spare();
+            let beyond = (self.used + self.spare).saturating_sub(self.share());
+            self.give(beyond.min(self.spare));
         }
     }
 
-    /// Gives back all that is not in use: the worker has nothing to start.
+    /// Gives back all that is not in use, and leaves the queue: the worker has nothing to start.
     pub(super) fn release(&mut self) {
-        self.collect();
-        self.give_spare();
-    }
-
-    fn give_spare(&mut self) {
-        if self.spare > 0 {
-            self.permits.give(std::mem::take(&mut self.spare));
+        if self.outstanding > 0 {
+            {
+                let mut pool = self.permits.pool.lock();
+                let granted = &self.granted;
+                pool.queue
+                    .retain(|waiter| !Arc::ptr_eq(&waiter.granted, granted));
+                self.permits
+                    .queued
+                    .store(pool.queue.len(), Ordering::Relaxed);
+            }
+            self.collect();
+            self.outstanding = 0;
         }
+        self.give(self.spare);
     }
 
-    #[inline]
+    /// What every seat could have; 0 where there are more seats than permits, which then go round.
+    fn share(&self) -> usize {
+        self.permits.total / self.permits.seats.load(Ordering::Relaxed).max(1)
+    }
+
     fn collect(&mut self) {
-        if self.in_queue {
-            let granted = self.granted.swap(0, Ordering::Relaxed);
-            self.spare += granted;
-            // A waiter leaves the queue with its first permit.
-            self.in_queue = granted == 0;
+        let granted = self.granted.swap(0, Ordering::Relaxed);
+        self.spare += granted;
+        self.outstanding -= granted;
+    }
+
+    fn give(&mut self, count: usize) {
+        if count > 0 {
+            self.spare -= count;
+            self.permits.give(count);
         }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let granted = &self.granted;
-        let mut pool = self.permits.pool.lock();
-        pool.queue
-            .retain(|waiter| !Arc::ptr_eq(&waiter.granted, granted));
-        self.permits
-            .queued
-            .store(pool.queue.len(), Ordering::Relaxed);
-        drop(pool);
+        // Whoever drops the seat has dropped the steps before it.
+        self.spare += std::mem::take(&mut self.used);
         self.release();
+        self.permits.seats.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -188,7 +225,7 @@ mod tests {
     fn seats(total: usize, count: usize) -> Vec<Seat> {
         let permits = Arc::new(Permits::new(total));
         (0..count)
-            .map(|_| Seat::new(Arc::clone(&permits), count))
+            .map(|_| Seat::new(Arc::clone(&permits)))
             .collect()
     }
 
@@ -233,5 +270,32 @@ mod tests {
         seats[0].put_back();
         drop(waiting);
         assert!(seats[0].take(&cx()), "the permit came back");
+    }
+
+    #[test]
+    fn a_worker_that_ends_gives_back_what_its_steps_used() {
+        let mut seats = seats(2, 2);
+        assert!(seats[0].take(&cx()));
+        assert!(seats[0].take(&cx()));
+        assert!(!seats[1].take(&cx()));
+        seats.remove(0);
+        assert!(seats[0].take(&cx()) && seats[0].take(&cx()));
+    }
+
+    #[test]
+    fn who_waits_gets_an_equal_share_of_what_falls_free() {
+        let mut seats = seats(100, 2);
+        for _ in 0..100 {
+            assert!(seats[0].take(&cx()));
+        }
+        assert!(!seats[1].take(&cx()));
+        for _ in 0..100 {
+            seats[0].put_back();
+        }
+        let mut taken = 0;
+        while seats[1].take(&cx()) {
+            taken += 1;
+        }
+        assert!(taken >= 50, "{taken}");
     }
 }

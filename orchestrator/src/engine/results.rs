@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use tokio::task::coop::poll_proceed;
 
 use super::Order;
 use super::outlet::Outlet;
@@ -14,9 +15,6 @@ use super::run::Ending;
 use super::window::Window;
 use crate::TaskResult;
 
-/// The most places that are kept back before the window gets them.
-const BATCH: usize = 256;
-
 /// The results of a run, as a stream.
 ///
 /// It ends when the input has ended and every admitted task has given its result. Dropping it
@@ -24,16 +22,14 @@ const BATCH: usize = 256;
 ///
 /// # Panics
 ///
-/// Taking a result panics if the input stream panicked, with the same payload, once all other
-/// results are taken.
+/// Once all other results are taken, taking one panics if the input stream panicked, with the same
+/// payload, or if the runtime was shut down under the run.
 #[must_use = "a run whose results are dropped is cancelled"]
 pub struct TaskResults<O> {
     delivery: Delivery<O>,
     /// What was taken from the outlet and is not yet delivered.
     batch: VecDeque<TaskResult<O>>,
     reorder: Option<Reorder<O>>,
-    /// Places in the window that were freed by delivery and not yet given back.
-    freed: usize,
     ended: bool,
 }
 
@@ -55,7 +51,6 @@ impl<O> TaskResults<O> {
             delivery,
             batch: VecDeque::new(),
             reorder,
-            freed: 0,
             ended: false,
         }
     }
@@ -69,24 +64,18 @@ impl<O> TaskResults<O> {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<TaskResult<O>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        loop {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<TaskResult<O>>> {
+        // A consumer that is never kept waiting lets others run all the same.
+        let budget = ready!(poll_proceed(cx));
+        while !self.ended {
             if let Some(result) = self.next_at_hand() {
-                self.freed += 1;
-                if self.freed >= (self.delivery.window.size() / 4).clamp(1, BATCH) {
-                    self.give_back();
-                }
+                self.delivery.window.deliver();
+                budget.made_progress();
                 return Poll::Ready(Some(result));
             }
-            self.give_back();
-            if !ready!(self.delivery.outlet.poll_take(&mut self.batch, cx)) {
-                self.ended = true;
-                return Poll::Ready(None);
-            }
+            self.ended = !ready!(self.delivery.outlet.poll_take(&mut self.batch, cx));
         }
+        Poll::Ready(None)
     }
 
     fn next_at_hand(&mut self) -> Option<TaskResult<O>> {
@@ -98,12 +87,6 @@ impl<O> TaskResults<O> {
                 return Some(result);
             }
             reorder.push(self.batch.pop_front()?);
-        }
-    }
-
-    fn give_back(&mut self) {
-        if self.freed > 0 {
-            self.delivery.window.give(std::mem::take(&mut self.freed));
         }
     }
 }

@@ -24,7 +24,6 @@ pub(super) struct Run<B: Blueprint> {
     pub(super) permits: Arc<Permits>,
     pub(super) gauges: Arc<Gauges>,
     pub(super) ending: Arc<Ending>,
-    pub(super) workers: usize,
     pub(super) grace: Duration,
 }
 

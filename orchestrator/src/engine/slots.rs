@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::contain::discard_with;
 use super::wakes::{GROUP, Group, Wakes};
 
 /// A worker's executing futures.
@@ -71,23 +72,18 @@ impl<F: Future> Slots<F> {
 
     /// Polls one woken future. `None` if there is none left.
     pub(super) fn poll_woken(&mut self) -> Option<Poll<F::Output>> {
-        loop {
-            let (group, bits) = self.woken.front_mut()?;
-            if *bits == 0 {
-                self.woken.pop_front();
-                continue;
-            }
-            let bit = bits.trailing_zeros() as usize;
-            *bits &= *bits - 1;
-            let index = *group * GROUP + bit;
-            // A wake-up may outlive the future that it was meant for.
-            if self
-                .all
-                .get(index)
-                .is_some_and(|slot| slot.future.is_some())
-            {
-                return Some(self.poll_slot(index));
-            }
+        while let Some((_, 0)) = self.woken.front() {
+            self.woken.pop_front();
+        }
+        let (group, bits) = self.woken.front_mut()?;
+        let bit = bits.trailing_zeros() as usize;
+        *bits &= *bits - 1;
+        let index = *group * GROUP + bit;
+        // A wake-up may outlive the future that it was meant for, or be for no slot at all.
+        if index < self.all.len() {
+            Some(self.poll_slot(index))
+        } else {
+            Some(Poll::Pending)
         }
     }
 
@@ -129,6 +125,15 @@ impl<F: Future> Slots<F> {
             waker,
         });
         index
+    }
+}
+
+impl<F> Drop for Slots<F> {
+    fn drop(&mut self) {
+        for slot in &mut self.all {
+            // One by one: a future that panics when it is dropped does not take others along.
+            discard_with(|| slot.future.set(None));
+        }
     }
 }
 
@@ -216,7 +221,8 @@ mod tests {
         assert!(slots.start(future).is_ready());
         waker.take().into_iter().for_each(Waker::wake);
         slots.collect_woken();
-        assert!(slots.poll_woken().is_none());
+        assert_eq!(slots.poll_woken(), Some(Poll::Pending));
+        assert_eq!(slots.poll_woken(), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How long a worker goes on before it lets others run on its thread: [`Turn`].
+//! How long one part of the engine goes on before it lets others run on its thread: [`Turn`].
 
 // By real time: in a test, tokio's clock may stand still.
 use std::time::{Duration, Instant};
@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 /// The length of a turn: long enough to make yielding cheap, short enough for others not to notice.
 const LENGTH: Duration = Duration::from_micros(200);
 
-/// How many polls lie between two looks at the clock.
-const LOOK: usize = 32;
+/// The most things that are done between two looks at the clock.
+const LOOK: usize = 64;
 
-/// A worker's time on its thread.
+/// A stretch of time on a thread.
 pub(super) struct Turn {
     begin: Instant,
-    polls: usize,
+    done: usize,
+    /// When to look at the clock next. It is looked at often in the beginning, so that slow things
+    /// are noticed at once, and rarely when they have turned out to be quick.
+    look: usize,
     over: bool,
 }
 
@@ -20,22 +23,30 @@ impl Turn {
     pub(super) fn begin() -> Self {
         Self {
             begin: Instant::now(),
-            polls: 0,
+            done: 0,
+            look: 1,
             over: false,
         }
     }
 
-    /// Counts a poll of a future, or something that takes as long.
+    /// Counts a poll of something of the user's.
     #[inline]
     pub(super) fn count(&mut self) {
-        self.polls += 1;
-        if self.polls.is_multiple_of(LOOK) {
-            self.over = self.begin.elapsed() >= LENGTH;
+        self.done += 1;
+        if self.done == self.look {
+            self.look += self.look.min(LOOK);
+            self.over = self.over || self.begin.elapsed() >= LENGTH;
         }
     }
 
-    pub(super) fn polls(&self) -> usize {
-        self.polls
+    /// How many were counted.
+    pub(super) fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Ends the turn before its time.
+    pub(super) fn end(&mut self) {
+        self.over = true;
     }
 
     #[inline]

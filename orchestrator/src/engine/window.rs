@@ -1,59 +1,73 @@
 //! How many tasks are under way: [`Window`].
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::lock::Lock;
 
 /// The bound on tasks that are admitted and not yet delivered.
 ///
-/// Admission takes places, delivery gives them back, both in batches: this lock is not on the path
-/// of a single task.
+/// Delivery counts, admission compares with its own count: as long as there is room, neither looks
+/// at what the other writes.
 #[derive(Debug)]
 pub(super) struct Window {
-    places: Lock<Places>,
-    size: usize,
-}
-
-#[derive(Debug)]
-struct Places {
-    free: usize,
-    admission: Option<Waker>,
+    size: u64,
+    delivered: AtomicU64,
+    /// Whether admission waits. With sequential consistency either delivery sees this, or admission
+    /// sees what was delivered.
+    waiting: AtomicBool,
+    admission: Lock<Option<Waker>>,
 }
 
 impl Window {
     pub(super) fn new(size: usize) -> Self {
-        let places = Lock::new(Places {
-            free: size,
-            admission: None,
-        });
-        Self { places, size }
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Takes up to `most` places, at least one; waits while there is none.
-    pub(super) fn poll_take(&self, most: usize, cx: &Context<'_>) -> Poll<usize> {
-        let mut places = self.places.lock();
-        let taken = places.free.min(most);
-        if taken == 0 {
-            places.admission = Some(cx.waker().clone());
-            return Poll::Pending;
+        Self {
+            size: u64::try_from(size).unwrap_or(u64::MAX),
+            delivered: AtomicU64::new(0),
+            waiting: AtomicBool::new(false),
+            admission: Lock::new(None),
         }
-        places.free -= taken;
-        Poll::Ready(taken)
     }
 
-    /// Gives places back.
-    pub(super) fn give(&self, count: usize) {
-        let waker = {
-            let mut places = self.places.lock();
-            places.free += count;
-            places.admission.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+    /// Up to which ordinal tasks may be admitted, after `admitted` of them: at least one more. Waits
+    /// while the window is full.
+    pub(super) fn poll_limit(&self, admitted: u64, cx: &Context<'_>) -> Poll<u64> {
+        if let Some(limit) = self.limit(admitted) {
+            return Poll::Ready(limit);
+        }
+        *self.admission.lock() = Some(cx.waker().clone());
+        self.waiting.store(true, Ordering::SeqCst);
+        match self.limit(admitted) {
+            Some(limit) => {
+                self.waiting.store(false, Ordering::Relaxed);
+                Poll::Ready(limit)
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    fn limit(&self, admitted: u64) -> Option<u64> {
+        let delivered = self.delivered.load(Ordering::SeqCst);
+        let limit = delivered.saturating_add(self.size);
+        (limit > admitted).then_some(limit)
+    }
+
+    /// A task was delivered.
+    #[inline]
+    pub(super) fn deliver(&self) {
+        self.delivered.fetch_add(1, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if self.waiting.swap(false, Ordering::SeqCst) {
+            let waker = self.admission.lock().take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::Sleep;
 
-use super::contain::contain_call;
+use super::contain::{contain_call, discard, discard_all};
 use super::drive::{CameTo, Driven, drive};
 use super::intake::{Admitted, Taken};
 use super::pace::{BATCH, Pace};
@@ -35,28 +36,28 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
     let mut cancelled = pin!(run.ending.cancelled.cancelled());
     let mut abandoned = pin!(run.ending.abandoned.cancelled());
     let mut worker = Worker {
+        slots: Slots::new(),
+        parking: Parking::new(),
+        ready: VecDeque::new(),
+        admitted: VecDeque::new(),
+        results: Vec::new(),
+        seat: Seat::new(Arc::clone(&run.permits)),
         run: &run,
         index,
         phase: &phase,
         context,
         lent: Vec::new(),
-        seat: Seat::new(Arc::clone(&run.permits), run.workers),
-        starved: false,
-        slots: Slots::new(),
-        parking: Parking::new(),
-        ready: VecDeque::new(),
-        admitted: VecDeque::new(),
         pace: Pace::new(),
-        hands_over: false,
+        new_is_next: false,
         input_ended: false,
-        results: Vec::new(),
+        idle: false,
         room: true,
         grace: None,
         report: Report::new(&run.gauges),
     };
     std::future::poll_fn(|cx| {
         if worker.phase.is_running() && cancelled.as_mut().poll(cx).is_ready() {
-            worker.stop();
+            worker.stop(run.ending.abandoned.is_cancelled());
         }
         if !worker.phase.is_running() && abandoned.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
@@ -66,7 +67,20 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
     .await;
 }
 
+// The fields are dropped in this order: permits come back when no step is left that they are for.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says something of its own, and is read where it is set"
+)]
 struct Worker<'run, B: Blueprint, F> {
+    slots: Slots<F>,
+    parking: Parking<B::State>,
+    /// Tasks whose pause was zero.
+    ready: VecDeque<Standing<B::State>>,
+    admitted: VecDeque<Admitted<B::Input>>,
+    /// Handed on when they are a batch, or when there is nothing else to do.
+    results: Vec<TaskResult<B::Output>>,
+    seat: Seat,
     run: &'run Run<B>,
     index: usize,
     phase: &'run Phase,
@@ -74,26 +88,27 @@ struct Worker<'run, B: Blueprint, F> {
     /// Clones of `context` that came back. Most tasks need one for no longer than a poll, and
     /// counting it each time would cost more than their steps.
     lent: Vec<Arc<RunContext>>,
-    seat: Seat,
-    /// Whether there was a task to start and no permit for it; then the seat is in the queue.
-    starved: bool,
-    slots: Slots<F>,
-    parking: Parking<B::State>,
-    /// Tasks whose pause was zero.
-    ready: VecDeque<Standing<B::State>>,
-    admitted: VecDeque<Admitted<B::Input>>,
     /// How many tasks to take from the intake at a time.
     pace: Pace,
+    /// New tasks and those whose pause was zero take turns: neither shuts out the other.
+    new_is_next: bool,
     input_ended: bool,
-    /// Whether another worker was woken to take tasks, which may be on this very thread.
-    hands_over: bool,
-    /// Handed on when they are a batch, or when there is nothing else to do.
-    results: Vec<TaskResult<B::Output>>,
+    /// Whether the intake counts on this worker being asleep.
+    idle: bool,
     /// Whether the outlet had room when it was last asked.
     room: bool,
     /// Set once the run is being shut down, until the grace time is over.
     grace: Option<Pin<Box<Sleep>>>,
     report: Report<'run>,
+}
+
+/// What keeps a worker from beginning another task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    Time,
+    Task,
+    Permit,
+    Room,
 }
 
 impl<B, F> Worker<'_, B, F>
@@ -106,34 +121,35 @@ where
         cx: &mut Context<'_>,
         drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
     ) -> Poll<()> {
+        if std::mem::take(&mut self.idle) {
+            self.run.intake.awake(self.index);
+        }
+        if !self.room {
+            self.room = self.run.outlet.has_room(self.index, cx);
+        }
         self.poll_grace(cx);
         let mut turn = Turn::begin();
         loop {
-            let before = turn.polls();
+            let before = turn.done();
             self.poll_woken(&mut turn);
-            if self.phase.is_running() {
-                self.start_tasks(&mut turn, cx, drive);
-            } else {
-                self.drop_tasks(&mut turn, cx);
-            }
-            if turn.is_over() || std::mem::take(&mut self.hands_over) {
+            let lack = self.take_tasks(&mut turn, cx, drive);
+            if turn.is_over() {
                 self.hand_on();
                 self.report();
-                self.seat.share();
+                self.seat.yield_spare();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if turn.polls() == before {
-                let blocked = !self.room;
+            if turn.done() == before {
                 self.hand_on();
-                if blocked && self.room {
-                    // Tasks were left standing for want of room, which handing on found again.
+                if lack == Lack::Room && self.room {
+                    // Handing on the last results showed that there is room again.
                     continue;
                 }
                 if self.is_through() {
                     return Poll::Ready(());
                 }
-                if self.sleep(cx) {
+                if self.sleep(lack, cx) {
                     return Poll::Pending;
                 }
             }
@@ -145,85 +161,107 @@ where
         if !self.slots.has_woken() {
             self.slots.collect_woken();
         }
-        while !turn.is_over()
+        while goes_on(turn)
             && let Some(poll) = self.slots.poll_woken()
         {
             turn.count();
             if let Poll::Ready(driven) = poll {
-                self.seat.put_back();
                 self.finish(driven);
             }
         }
     }
 
-    /// Starts tasks for as long as there are some, permits for them, and room for their results:
-    /// those that waited before those that are new.
-    fn start_tasks(
+    /// Begins tasks, or cancels them if the run is being shut down, until something is lacking.
+    fn take_tasks(
         &mut self,
         turn: &mut Turn,
         cx: &Context<'_>,
         drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
-    ) {
+    ) -> Lack {
         self.parking.collect_due();
-        self.starved = false;
-        while !turn.is_over() && self.room && self.has_task(cx) && !self.hands_over {
+        while goes_on(turn) {
+            if !self.room {
+                return Lack::Room;
+            }
+            if !self.has_task() {
+                return Lack::Task;
+            }
+            if !self.phase.is_running() {
+                if let Some(task) = self.next_task() {
+                    self.cancel(task);
+                    turn.count();
+                }
+                continue;
+            }
             if !self.seat.take(cx) {
-                self.starved = true;
-                return;
+                return Lack::Permit;
             }
             let Some(task) = self.next_task() else {
                 self.seat.put_back();
-                return;
+                return Lack::Task;
             };
-            turn.count();
             let context = match self.lent.pop() {
                 Some(context) => context,
                 None => Arc::clone(&self.context),
             };
             if let Poll::Ready(driven) = self.slots.start(drive(task, context)) {
-                self.seat.put_back();
                 self.finish(driven);
             }
+            turn.count();
         }
+        Lack::Time
     }
 
-    /// Whether there is a task to start; if not, the worker will be woken when one comes in.
-    fn has_task(&mut self, cx: &Context<'_>) -> bool {
+    fn has_task(&mut self) -> bool {
         if !self.ready.is_empty() || self.parking.has_due() || !self.admitted.is_empty() {
             return true;
         }
-        !self.input_ended && self.refill(cx)
-    }
-
-    fn refill(&mut self, cx: &Context<'_>) -> bool {
+        if self.input_ended {
+            return false;
+        }
         self.pace.next();
         let taken = self
             .run
             .intake
-            .take(self.index, self.pace.portion(), &mut self.admitted, cx);
+            .take(self.pace.portion(), &mut self.admitted);
         self.input_ended = taken == Taken::Closed;
-        self.hands_over = taken == Taken::SomeAndOthersToo;
-        matches!(taken, Taken::Some | Taken::SomeAndOthersToo)
+        taken == Taken::Some
     }
 
+    /// A task whose time has come; then in turn one whose pause was zero and a new one.
     fn next_task(&mut self) -> Option<Standing<B::State>> {
-        if let Some(task) = self.ready.pop_front() {
-            return Some(task);
-        }
         if let Some(task) = self.parking.pop_due() {
             return Some(task);
         }
+        self.new_is_next = !self.new_is_next;
+        if self.new_is_next {
+            self.next_new().or_else(|| self.ready.pop_front())
+        } else {
+            self.ready.pop_front().or_else(|| self.next_new())
+        }
+    }
+
+    fn next_new(&mut self) -> Option<Standing<B::State>> {
+        if self.admitted.is_empty() && !self.input_ended && !self.ready.is_empty() {
+            // Nothing else asks the intake as long as there is something to do.
+            let taken = self.run.intake.take(1, &mut self.admitted);
+            self.input_ended = taken == Taken::Closed;
+        }
         let Admitted { id, ordinal, input } = self.admitted.pop_front()?;
+        let state = B::start(input);
+        let step = u32::try_from(B::position(&state)).unwrap_or(u32::MAX);
         Some(Standing {
-            state: B::start(input),
+            state,
             id,
             ordinal,
             attempt: 1,
-            step: 0,
+            step,
         })
     }
 
+    /// Takes a task out of its slot, and to where it came to.
     fn finish(&mut self, driven: Driven<B>) {
+        self.seat.put_back();
         self.lent.push(driven.run);
         match driven.came_to {
             CameTo::Ended(result) => self.deliver(result),
@@ -248,10 +286,19 @@ where
     }
 
     /// The run is being shut down: no step begins from now on.
-    fn stop(&mut self) {
+    fn stop(&mut self, abandoned: bool) {
         self.phase.stop();
+        self.seat.release();
         self.parking.all_due();
-        self.grace = Some(Box::pin(tokio::time::sleep(self.run.grace)));
+        if abandoned || self.slots.executing() == 0 {
+            return;
+        }
+        // A runtime without a timer has no grace time to give: making one panics there.
+        let grace = contain_call(|| Box::pin(tokio::time::sleep(self.run.grace)));
+        match grace {
+            Ok(grace) if !self.run.grace.is_zero() => self.grace = Some(grace),
+            _ => self.abort(),
+        }
     }
 
     fn poll_grace(&mut self, cx: &mut Context<'_>) {
@@ -261,28 +308,22 @@ where
             .is_some_and(|grace| grace.as_mut().poll(cx).is_ready());
         if over {
             self.grace = None;
-            self.phase.abort();
-            self.slots.wake_all();
+            self.abort();
         }
     }
 
-    /// Gives tasks that no step will be begun for their result.
-    fn drop_tasks(&mut self, turn: &mut Turn, cx: &Context<'_>) {
-        while !turn.is_over() && self.room && self.has_task(cx) {
-            let Some(task) = self.next_task() else {
-                return;
-            };
-            turn.count();
-            self.cancel(task);
-        }
+    /// Ends executing steps, each through its own future: so every task gives its result.
+    fn abort(&mut self) {
+        self.phase.abort();
+        self.slots.wake_all();
     }
 
+    /// Gives a task that no step will be begun for its result.
     fn cancel(&mut self, task: Standing<B::State>) {
         let step = B::STEPS[task.step as usize].name();
         let error = TaskError::new(step, task.attempt - 1, StepFailure::cancelled());
         self.deliver(TaskResult::new(task.id, task.ordinal, Err(error)));
-        // A value that panics when it is dropped is no reason for others to lose their results.
-        let _ = contain_call(|| drop(task.state));
+        discard(task.state);
     }
 
     /// Whether the input has ended and nothing is left that could give a result.
@@ -296,11 +337,9 @@ where
 
     /// Asks to be woken by whatever may give the worker something to do. Says no if something
     /// already has.
-    ///
-    /// The intake and the permits were asked when tasks were last looked for; they will wake it.
-    fn sleep(&mut self, cx: &mut Context<'_>) -> bool {
+    fn sleep(&mut self, lack: Lack, cx: &mut Context<'_>) -> bool {
         self.report();
-        if !self.starved {
+        if lack != Lack::Permit {
             self.seat.release();
         }
         if !self.room {
@@ -309,14 +348,35 @@ where
                 return false;
             }
         }
-        if self.parking.poll_next_due(cx).is_ready() {
+        if self.parking.poll_next_due(cx).is_ready() || !self.slots.sleep(cx.waker()) {
             return false;
         }
-        self.slots.sleep(cx.waker())
+        if lack == Lack::Task && !self.input_ended {
+            self.idle = self.run.intake.sleep(self.index, cx.waker());
+            return self.idle;
+        }
+        true
     }
 
     fn report(&mut self) {
         self.report
             .update(self.slots.executing(), self.parking.waiting());
     }
+}
+
+impl<B: Blueprint, F> Drop for Worker<'_, B, F> {
+    fn drop(&mut self) {
+        discard_all(self.ready.drain(..));
+        discard_all(self.admitted.drain(..));
+        discard_all(self.results.drain(..));
+    }
+}
+
+/// Whether the turn goes on. It ends early when the steps have used up what tokio allows a task to
+/// do in a row: polled after that, they would only ask to be polled again.
+fn goes_on(turn: &mut Turn) -> bool {
+    if !has_budget_remaining() {
+        turn.end();
+    }
+    !turn.is_over()
 }

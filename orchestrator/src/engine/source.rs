@@ -1,0 +1,90 @@
+//! Where a run's tasks come from: [`Source`], one for each way in.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tokio::sync::mpsc;
+
+use crate::Task;
+
+/// Where a run's tasks come from.
+pub(crate) trait Source: Send + 'static {
+    /// What the tasks bring.
+    type Input;
+
+    /// The next task.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Task<Self::Input>>>;
+
+    /// The run is being shut down: what was handed over already still comes, so that it gives a
+    /// result, and nothing after that.
+    fn close(&mut self);
+
+    /// The most tasks that will come, if that is known.
+    fn most(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// Tasks that are all at hand: all of them are handed over.
+pub(crate) struct AllAtHand<I>(pub(crate) std::vec::IntoIter<Task<I>>);
+
+impl<I: Send + 'static> Source for AllAtHand<I> {
+    type Input = I;
+
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Task<I>>> {
+        Poll::Ready(self.0.next())
+    }
+
+    fn close(&mut self) {}
+
+    fn most(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+/// Tasks that are sent: handed over is what was sent.
+pub(crate) struct Received<I>(pub(crate) mpsc::Receiver<Task<I>>);
+
+impl<I: Send + 'static> Source for Received<I> {
+    type Input = I;
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Task<I>>> {
+        self.0.poll_recv(cx)
+    }
+
+    fn close(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Tasks that are pulled from the user's stream: none is handed over until it is pulled.
+pub(crate) struct Pulled<S>(Option<Pin<Box<S>>>);
+
+impl<S> Pulled<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self(Some(Box::pin(stream)))
+    }
+}
+
+impl<I, S> Source for Pulled<S>
+where
+    S: Stream<Item = Task<I>> + Send + 'static,
+{
+    type Input = I;
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Task<I>>> {
+        match &mut self.0 {
+            Some(stream) => stream.as_mut().poll_next(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn close(&mut self) {
+        self.0 = None;
+    }
+
+    fn most(&self) -> Option<usize> {
+        self.0.as_ref()?.size_hint().1
+    }
+}

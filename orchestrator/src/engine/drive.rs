@@ -12,8 +12,9 @@ use super::run::Phase;
 use crate::context::RunContext;
 use crate::{Advance, Blueprint, StepContext, StepFailure, TaskError, TaskResult};
 
-/// How many steps a task goes in a row before others get their turn.
-const STEPS: usize = 128;
+/// How many steps a task goes in a row before others get their turn: a pipeline that a person wrote is
+/// shorter, one that never ends is not to take its worker along.
+const STEPS: u32 = 128;
 
 /// Where a task came to when it gave up its slot.
 pub(super) enum CameTo<B: Blueprint> {
@@ -49,31 +50,28 @@ pub(super) fn drive<'run, B: Blueprint>(
     let mut cx = StepContext::new(run, task.id, task.ordinal, task.attempt);
     let mut state = task.state;
     async move {
-        let mut steps = 0_usize;
+        let mut steps = 1_u32;
         let came_to = loop {
-            // What is ready at once for ever would keep everybody else from this thread.
-            steps += 1;
-            if steps.is_multiple_of(STEPS) {
-                yield_to_others().await;
-            }
             cx.enter(B::position(&state));
-            let outcome = match contain_call(|| blueprint.advance(state, &cx)) {
-                Ok(step) => {
-                    let mut step = pin!(Some(step));
-                    let outcome = poll_fn(|cx| poll_step(step.as_mut(), phase, cx)).await;
-                    // What the step's own values do when they are dropped is the step's doing too.
-                    match contain_call(|| step.set(None)) {
-                        Ok(()) => outcome,
-                        Err(panic) => {
-                            discard(outcome);
-                            Err(Stopped::Panicked(panic))
-                        }
+            let outcome = {
+                let mut step = pin!(None);
+                let called = contain_call(|| step.set(Some(blueprint.advance(state, &cx))));
+                let outcome = match called {
+                    Ok(()) => poll_fn(|cx| poll_step(step.as_mut(), phase, cx)).await,
+                    Err(panic) => Err(Stopped::Panicked(panic)),
+                };
+                // What the step's own values do when they are dropped is the step's doing too.
+                match contain_call(|| step.set(None)) {
+                    Ok(()) => outcome,
+                    Err(panic) => {
+                        discard(outcome);
+                        Err(Stopped::Panicked(panic))
                     }
                 }
-                Err(panic) => Err(Stopped::Panicked(panic)),
             };
             match outcome {
-                Ok(Advance::Next(next)) if phase.is_running() => {
+                Ok(Advance::Next(next)) if phase.is_running() && steps < STEPS => {
+                    steps += 1;
                     state = next;
                     cx.begin();
                 }
@@ -118,18 +116,6 @@ fn ended<B: Blueprint>(cx: &StepContext, outcome: Result<B::Output, TaskError>) 
 
 fn failed<B: Blueprint>(cx: &StepContext, failure: StepFailure) -> CameTo<B> {
     ended(cx, Err(TaskError::new(cx.step(), cx.attempt(), failure)))
-}
-
-async fn yield_to_others() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Polls one step: contains its panic, and ends it when the run's grace time is over.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::task::coop::has_budget_remaining;
 use tokio::time::Sleep;
 
 use super::contain::{contain_call, discard, discard_all};
@@ -161,13 +160,15 @@ where
         if !self.slots.has_woken() {
             self.slots.collect_woken();
         }
-        while goes_on(turn)
+        turn.check_budget();
+        while !turn.is_over()
             && let Some(poll) = self.slots.poll_woken()
         {
-            turn.count();
             if let Poll::Ready(driven) = poll {
                 self.finish(driven);
             }
+            turn.count();
+            turn.check_budget();
         }
     }
 
@@ -179,7 +180,7 @@ where
         drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
     ) -> Lack {
         self.parking.collect_due();
-        while goes_on(turn) {
+        while !turn.is_over() {
             if !self.room {
                 return Lack::Room;
             }
@@ -370,13 +371,4 @@ impl<B: Blueprint, F> Drop for Worker<'_, B, F> {
         discard_all(self.admitted.drain(..));
         discard_all(self.results.drain(..));
     }
-}
-
-/// Whether the turn goes on. It ends early when the steps have used up what tokio allows a task to
-/// do in a row: polled after that, they would only ask to be polled again.
-fn goes_on(turn: &mut Turn) -> bool {
-    if !has_budget_remaining() {
-        turn.end();
-    }
-    !turn.is_over()
 }

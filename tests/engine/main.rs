@@ -3,15 +3,21 @@
 //! Time is tokio's and paused wherever a test waits, and most tests run several workers on one
 //! thread, so that a run is the same every time.
 
-mod attack;
 mod channel;
+mod closure;
 mod concurrency;
 mod consumer;
+mod contained;
 mod delays;
+mod errors;
+mod fairness;
+mod handed_over;
 mod laws;
 mod order;
 mod panics;
+mod permits;
 mod reuse;
+mod runtimes;
 mod script;
 mod shutdown;
 mod threads;

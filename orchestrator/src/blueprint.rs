@@ -21,11 +21,11 @@ pub trait Blueprint: Send + Sync + 'static {
     /// The steps in order. Never empty.
     const STEPS: &'static [StepInfo];
 
-    /// The state before the first step.
+    /// The state before the first step. Must not panic: it is called outside of any task.
     fn start(input: Self::Input) -> Self::State;
 
     /// The next step's index in [`Blueprint::STEPS`]. A task past a delay that is the last step
-    /// still stands at that delay.
+    /// still stands at that delay. Must not panic.
     fn position(state: &Self::State) -> usize;
 
     /// Runs the step that `state` stands at, once.

@@ -16,7 +16,12 @@ use crate::{Blueprint, Task, TaskResult};
 /// Runs the tasks of one blueprint, any number at once.
 ///
 /// It can be used again after a run, and by several callers at once: [`concurrency`] is what their
-/// runs share. A clone is the same orchestrator.
+/// runs share. A clone shares it too, unless it is given a concurrency of its own; other settings
+/// can differ from clone to clone.
+///
+/// A step should not wait for tasks of its own orchestrator: it holds a permit meanwhile, and with
+/// all permits held that way nothing goes on. For the same reason a blueprint should not keep a
+/// [`TaskSender`] of its own run, which then never ends.
 ///
 /// [`concurrency`]: Orchestrator::concurrency
 pub struct Orchestrator<B> {
@@ -74,7 +79,7 @@ impl<B: Blueprint> Orchestrator<B> {
     }
 
     /// How many workers drive a run; one for each worker thread of the runtime unless set, and
-    /// never more than the concurrency.
+    /// never more than the concurrency, nor than there are tasks, where that is known beforehand.
     ///
     /// # Panics
     ///
@@ -94,8 +99,9 @@ impl<B: Blueprint> Orchestrator<B> {
 
     /// Shuts runs down when the token is cancelled.
     ///
-    /// Nothing more is admitted then and no step begins; executing steps have the grace time to
-    /// finish, and every task that was admitted still gives its result, of the kind
+    /// No step begins then, and nothing more is pulled from a stream; executing steps have the grace
+    /// time to finish. Every task that was handed over (pulled from a stream, sent, or given to
+    /// [`execute_tasks`](Orchestrator::execute_tasks)) still gives its result, of the kind
     /// [`Cancelled`](crate::TaskErrorKind::Cancelled) if it was not through.
     ///
     /// ```
@@ -128,6 +134,8 @@ impl<B: Blueprint> Orchestrator<B> {
     }
 
     /// How long executing steps may go on after a shutdown; 10 s unless set. Then they are dropped.
+    ///
+    /// In a runtime without a timer they are dropped at once.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
@@ -170,7 +178,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or times out.
+    /// Outside a tokio runtime, or in one without a timer if a step delays or retries. (A step with a
+    /// timeout fails its task there.)
     ///
     /// # Cancel safety
     ///
@@ -198,7 +207,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// **Receive while you send.** Sending waits while [`window`](Orchestrator::window) tasks are
     /// under way, and receiving is what makes room: whoever sends more than window + capacity tasks
-    /// before receiving the first result waits forever.
+    /// before receiving the first result waits forever. What is sent ahead waits in memory, as do
+    /// results until they are received.
     ///
     /// ```
     /// # use orchestrator::{Orchestrator, Task, blueprint};
@@ -228,8 +238,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays,
-    /// retries or times out.
+    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays or
+    /// retries.
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let results = engine::start_handed(self.setup(self.order), Received(receiver));
@@ -240,7 +250,9 @@ impl<B: Blueprint> Orchestrator<B> {
     /// and results come as tasks end.
     ///
     /// The run starts at once, on tasks of the current runtime: what is executing goes on whether
-    /// or not the results are polled.
+    /// or not the results are polled. With thousands of results untaken, tasks wait to begin their
+    /// next step; while the window is full, the input is not polled (if it has futures of its own
+    /// under way, as `buffered` does, those wait too).
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};
@@ -266,7 +278,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or times out.
+    /// Outside a tokio runtime, or in one without a timer if a step delays or retries. (A step with a
+    /// timeout fails its task there.)
     pub fn execute_tasks_streaming<S>(&self, tasks: S) -> TaskResults<B::Output>
     where
         S: Stream<Item = Task<B::Input>> + Send + 'static,

@@ -62,7 +62,13 @@ fn node(step: &StepInfo) -> String {
     let mut label = step.name().to_owned();
     for (option, value) in [("timeout", step.timeout()), ("retry", step.retry())] {
         if let Some(value) = value {
-            let _ = write!(label, "<br>{option} = {}", escaped(value));
+            let value = escaped(value);
+            // As it was written: `retry = 2`, or `retry(times = 2, …)`.
+            let _ = if value.contains('=') {
+                write!(label, "<br>{option}#40;{value}#41;")
+            } else {
+                write!(label, "<br>{option} = {value}")
+            };
         }
     }
     match step.kind() {

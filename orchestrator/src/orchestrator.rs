@@ -1,9 +1,7 @@
 //! The builder and the two doors: [`Orchestrator`].
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -11,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{self, AllAtHand, Gauges, Order, Permits, Received, Setup, Stats, TaskResults};
-use crate::{Blueprint, Task, TaskResult};
+use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 
 /// Runs the tasks of one blueprint, any number at once.
 ///
@@ -192,11 +190,7 @@ impl<B: Blueprint> Orchestrator<B> {
         let count = tasks.len();
         let setup = self.setup(Order::Input);
         let start = move || engine::start_handed(setup, AllAtHand(tasks.into_iter()));
-        ExecuteTasks {
-            start: Some(Box::new(start)),
-            results: None,
-            all: Vec::with_capacity(count),
-        }
+        ExecuteTasks::new(count, start)
     }
 
     /// The channel door, for tasks that turn up over time: they are sent from anywhere, and results
@@ -243,7 +237,7 @@ impl<B: Blueprint> Orchestrator<B> {
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let results = engine::start_handed(self.setup(self.order), Received(receiver));
-        (TaskSender(sender), results)
+        (TaskSender::new(sender), results)
     }
 
     /// The streaming door, for any number of tasks: the input is pulled as far as the window allows,
@@ -327,95 +321,3 @@ impl<B: Blueprint> fmt::Debug for Orchestrator<B> {
             .finish_non_exhaustive()
     }
 }
-
-/// The future of [`Orchestrator::execute_tasks`]: ready with all results, in the tasks' order.
-#[must_use = "the tasks are run when this is awaited"]
-pub struct ExecuteTasks<O> {
-    /// What begins the run, until it has begun.
-    start: Option<Start<O>>,
-    results: Option<TaskResults<O>>,
-    all: Vec<TaskResult<O>>,
-}
-
-/// Begins a run. By way of a box, so that the future is of no other type than the results.
-type Start<O> = Box<dyn FnOnce() -> TaskResults<O> + Send>;
-
-impl<O> Future for ExecuteTasks<O> {
-    type Output = Vec<TaskResult<O>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if let Some(start) = this.start.take() {
-            this.results = Some(start());
-        }
-        if let Some(results) = &mut this.results {
-            while let Some(result) = ready!(Pin::new(&mut *results).poll_next(cx)) {
-                this.all.push(result);
-            }
-        }
-        Poll::Ready(std::mem::take(&mut this.all))
-    }
-}
-
-// Results are moved in and out, never pinned in here.
-impl<O> Unpin for ExecuteTasks<O> {}
-
-impl<O> fmt::Debug for ExecuteTasks<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExecuteTasks")
-            .field("finished", &self.all.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Sends tasks to a run; see [`Orchestrator::channel`]. Clone it to send from several places.
-pub struct TaskSender<I>(mpsc::Sender<Task<I>>);
-
-impl<I> TaskSender<I> {
-    /// Sends a task; waits while the run can take no more.
-    ///
-    /// **Receive while you send**: see [`Orchestrator::channel`].
-    ///
-    /// # Errors
-    ///
-    /// The task comes back if the run is over: it was shut down, or its results were dropped.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped before it is ready, the task was not sent, and is dropped with it.
-    pub async fn send(&self, task: Task<I>) -> Result<(), SendError<I>> {
-        self.0
-            .send(task)
-            .await
-            .map_err(|mpsc::error::SendError(task)| SendError(task))
-    }
-}
-
-impl<I> Clone for TaskSender<I> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<I> fmt::Debug for TaskSender<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TaskSender").finish_non_exhaustive()
-    }
-}
-
-/// The task that could not be sent, because the run is over.
-pub struct SendError<I>(pub Task<I>);
-
-impl<I> fmt::Debug for SendError<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SendError").field(&self.0.id).finish()
-    }
-}
-
-impl<I> fmt::Display for SendError<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {} was not sent: the run is over", self.0.id)
-    }
-}
-
-impl<I> std::error::Error for SendError<I> {}

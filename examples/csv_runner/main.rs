@@ -10,7 +10,7 @@
 //! - [`program`]: the whole, from arguments to exit code
 //! - [`doors`]: the run: tasks in, results out
 //! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
-//! - [`input`], [`rows`], [`check`], [`superseded`]: the first pass over the tasks file
+//! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
 //! - [`output`], [`collected`]: the results
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
@@ -27,6 +27,7 @@ mod offline;
 mod open_files;
 mod output;
 mod program;
+mod quotes;
 mod redaction;
 mod rows;
 mod signals;

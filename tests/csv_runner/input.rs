@@ -152,6 +152,18 @@ fn a_quote_left_open_is_told() {
 }
 
 #[test]
+fn a_quote_takes_no_rows_with_it() {
+    refused(
+        "task_id,task_type\n1,a\n2,\"b\n3,c\n",
+        "line 3, column 2: a quote is opened and never closed",
+    );
+    refused(
+        "task_id,task_type\n1,\"a\n2,\"b\"\n3,c\n",
+        "line 2, column 2: text follows the closing quote",
+    );
+}
+
+#[test]
 fn what_is_no_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let done = run(&[folder.path().to_str().unwrap()], "");

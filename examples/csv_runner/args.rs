@@ -32,7 +32,8 @@ pub(crate) struct Args {
     #[arg(value_name = "TASKS.csv")]
     pub(crate) tasks: Option<PathBuf>,
 
-    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0
+    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0; `-`:
+    /// standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

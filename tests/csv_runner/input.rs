@@ -330,6 +330,12 @@ fn check_only_says_what_it_found() {
     );
     assert!(done.stderr.contains("line 3, column task_id: \"x\""));
 
+    // What it does not ask for may be wrong.
+    let mut command = csv_runner(&["--check", "--concurrency=1000000000"]);
+    command.env("CSV_RUNNER_URL", "none");
+    let done = run_with(command, tasks([5]).as_bytes());
+    assert_eq!(done.code(), Some(0), "{done:?}");
+
     let many = file(tasks((0..200_000).map(|row| row % 150_000)));
     let done = run_with(csv_runner(&["--check", many.path().to_str().unwrap()]), b"");
     assert_eq!(

@@ -36,6 +36,7 @@ mod superseded;
 mod tasks;
 mod terminal;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,9 +59,13 @@ fn main() -> ExitCode {
         };
         Ok((runtime, terminal))
     });
-    let Ok((runtime, (terminal, closing))) = started else {
-        // There is nothing to say it through: the machine has no thread left.
-        return End::NothingRan.into();
+    let (runtime, (terminal, closing)) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            // Not by `eprintln!`, which panics if it can't be said.
+            let _ = writeln!(io::stderr(), "error: cannot start: {error}");
+            return End::NothingRan.into();
+        }
     };
     let end = program::run(&args, &runtime, &terminal);
     // Who has interrupted it does not want to wait for a terminal that takes nothing.

@@ -93,11 +93,6 @@ impl Pipeline {
             Takes::Value(_) => Some(yielded(step, &self.runtime)),
         }
     }
-
-    /// Whether the type is the same whatever the block's parameters are.
-    pub(crate) fn is_concrete(&self, ty: &Spelled) -> bool {
-        !ty.mentions(&self.generics.names)
-    }
 }
 
 /// The runtime crate: `::orchestrator`, unless `crate = …` says otherwise.

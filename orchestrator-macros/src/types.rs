@@ -39,11 +39,6 @@ impl Spelled {
             span,
         }
     }
-
-    /// Whether it mentions one of these names.
-    pub(crate) fn mentions(&self, names: &[String]) -> bool {
-        mentions(self.tokens.clone(), names)
-    }
 }
 
 fn mentions(tokens: TokenStream, names: &[String]) -> bool {

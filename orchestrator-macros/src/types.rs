@@ -59,6 +59,38 @@ pub(crate) fn has_lifetimes(tokens: TokenStream) -> bool {
     })
 }
 
+/// A lifetime that is left to be found out: `'_`, or that of a `&` without one. Those in parentheses
+/// are passed over, since the lifetimes of `fn(&T)` are its own.
+pub(crate) fn unnamed_lifetime(tokens: TokenStream) -> Option<Span> {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                let name = tokens.next()?;
+                if name.to_string() == "_" {
+                    return Some(name.span());
+                }
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '&' => {
+                let is_named = matches!(
+                    tokens.peek(),
+                    Some(TokenTree::Punct(next)) if next.as_char() == '\''
+                );
+                if !is_named {
+                    return Some(punct.span());
+                }
+            }
+            TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
+                if let Some(span) = unnamed_lifetime(group.stream()) {
+                    return Some(span);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn find_parameters(ty: &Type, names: &[Ident], found: &mut Vec<TokenStream>) {
     match ty {
         Type::Path(path) => {

@@ -16,7 +16,7 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
         // What no stand-in can be written for.
         let is_beyond = head.refuse_lifetimes(&mut errors) | head.refuse_unnamed(&mut errors);
         let pipeline = Pipeline::new(arguments, head, parsed.steps, &mut errors);
-        let items = if errors.is_empty() {
+        let items = if errors.is_empty() && !pipeline.repeats_a_name() {
             pipeline_items(&pipeline)
         } else if is_beyond {
             TokenStream::new()

@@ -246,6 +246,8 @@ impl std::error::Error for RowTooLong {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     type Numbered = Vec<(u64, String)>;
@@ -314,6 +316,20 @@ mod tests {
                        a quote in a quoted field is written twice";
         let open = "column 2: a quote is opened and never closed";
         assert_eq!(bad, [(18, follows.into()), (33, open.into())]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_taken_by_the_one_before(rows in "[1a,\"\n\r]{0,24}") {
+            let text = format!("task_id,task_type\n{rows}\n");
+            let (mut good, bad) = read(text.as_bytes());
+            // What is bad is named, whatever it took.
+            if bad.iter().any(|(_, why)| why.contains("quote")) {
+                return Ok(());
+            }
+            good.push((9, "z".into()));
+            prop_assert_eq!(read(format!("{text}9,z\n").as_bytes()).0, good);
+        }
     }
 
     #[test]

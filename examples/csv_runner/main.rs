@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let started = Runtime::new().and_then(|runtime| {
         let terminal = {
             let _runtime = runtime.enter();
-            Terminal::start(args.quiet, !args.no_progress)?
+            Terminal::start(args.quiet, args.progress())?
         };
         Ok((runtime, terminal))
     });

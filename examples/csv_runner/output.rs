@@ -67,9 +67,9 @@ struct Partial {
 }
 
 impl Output {
-    /// Opens the output: a file, or standard output, which `-` and none mean.
+    /// Opens the output: a file, or standard output.
     pub(crate) fn open(path: Option<&Path>, input: &Metadata) -> anyhow::Result<Self> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+        let Some(path) = path else {
             if standard_output_is(input) {
                 bail!("standard output is the tasks file: send the results to another one");
             }

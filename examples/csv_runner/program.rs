@@ -155,7 +155,7 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
 
     let metadata = input.metadata();
     let metadata = metadata.with_context(|| format!("cannot read {}", input.name()))?;
-    let output = Output::open(args.output.as_deref(), &metadata)?;
+    let output = Output::open(args.output(), &metadata)?;
     let url = match url {
         Some(url) => url,
         None => offline_url(runtime, terminal)?,

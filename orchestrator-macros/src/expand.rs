@@ -122,6 +122,7 @@ fn clause(written: &[TokenStream], added: &[TokenStream]) -> TokenStream {
 fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let names = Names::new();
     let state = state(pipeline, &names);
+    let shared = run::shared(pipeline);
     let checks = run::checks(pipeline);
     let links = run::links(pipeline, &names);
     let runners = run::runners(pipeline);
@@ -129,6 +130,7 @@ fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let durable = durable::implementation(pipeline, &names);
     quote_spanned! {Span::mixed_site()=>
         #state
+        #shared
         #checks
         #links
         #runners

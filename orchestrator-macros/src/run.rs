@@ -10,6 +10,21 @@ use crate::model::Pipeline;
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
 
+/// A check that the tasks can share the blueprint.
+///
+/// A generic one says so in its bounds.
+pub(crate) fn shared(pipeline: &Pipeline) -> TokenStream {
+    if !pipeline.generics.names.is_empty() {
+        return TokenStream::new();
+    }
+    let Pipeline {
+        runtime, self_ty, ..
+    } = pipeline;
+    let at = Span::mixed_site().located_at(types::first_span(self_ty));
+    let placed = types::respan(runtime.clone(), at);
+    quote_spanned!(at=> const _: fn() = #placed::__private::shared::<#self_ty>;)
+}
+
 /// For a return type that may be a `Result` under another name: a check that it is none.
 ///
 /// It is a fn that nobody calls, so that the block's parameters are at hand.

@@ -136,7 +136,7 @@ fn find_parameters(ty: &Type, names: &[Ident], found: &mut Vec<TokenStream>) {
 }
 
 /// The first token's span, also inside invisible delimiters.
-fn first_span(tokens: &TokenStream) -> Span {
+pub(crate) fn first_span(tokens: &TokenStream) -> Span {
     match tokens.clone().into_iter().next() {
         Some(TokenTree::Group(group)) if group.delimiter() == proc_macro2::Delimiter::None => {
             first_span(&group.stream())

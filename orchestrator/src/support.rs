@@ -93,6 +93,9 @@ impl<T: Clone> Kept for T {
     }
 }
 
+/// What the tasks share.
+pub fn shared<T: Send + Sync + 'static>() {}
+
 /// What a step returns, to be looked at for a `Result` that goes by another name.
 pub struct Returned<T>(PhantomData<T>);
 

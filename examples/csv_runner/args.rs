@@ -2,8 +2,9 @@
 
 #![expect(clippy::doc_markdown, reason = "clap shows these comments as they are")]
 
+use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,9 +33,10 @@ pub(crate) struct Args {
     #[arg(value_name = "TASKS.csv")]
     pub(crate) tasks: Option<PathBuf>,
 
-    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0
+    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0; `-`:
+    /// standard output
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    output: Option<PathBuf>,
 
     /// What to fetch for each row [default: https://httpbin.org/get] [env: CSV_RUNNER_URL]
     // Neither a parser nor `env` here: clap would show the value, and with it a password, in its
@@ -51,7 +53,7 @@ pub(crate) struct Args {
     pub(crate) delay: Duration,
 
     /// How long one request may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
     /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
@@ -60,11 +62,11 @@ pub(crate) struct Args {
     pub(crate) retries: u32,
 
     /// The most requests and reports under way at once; a task that waits does not count
-    #[arg(long, value_name = "N", default_value = "100")]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
     pub(crate) concurrency: NonZeroUsize,
 
     /// The most tasks begun whose results are not written; it bounds the memory
-    #[arg(long, value_name = "N", default_value = "1000000")]
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = parse_count)]
     pub(crate) window: NonZeroUsize,
 
     /// Which door tasks go through; `auto`: up to 1,000 rows the channel, more the streaming one
@@ -95,9 +97,9 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// Show no progress bar
+    /// Show no progress bar; there is none either where the results go to a terminal
     #[arg(long)]
-    pub(crate) no_progress: bool,
+    no_progress: bool,
 }
 
 /// Which door is asked for.
@@ -123,6 +125,19 @@ pub(crate) enum FailureLimit {
 }
 
 impl Args {
+    /// The file that the results go to; none means standard output.
+    pub(crate) fn output(&self) -> Option<&Path> {
+        self.output
+            .as_deref()
+            .filter(|path| *path != Path::new("-"))
+    }
+
+    /// Whether a progress bar is wanted where there is a terminal for it. Results on a terminal
+    /// would run into it.
+    pub(crate) fn progress(&self) -> bool {
+        !self.no_progress && (self.output().is_some() || !io::stdout().is_terminal())
+    }
+
     /// What to fetch, unless the built-in server answers.
     pub(crate) fn url(&self) -> anyhow::Result<Url> {
         match &self.url {
@@ -134,6 +149,21 @@ impl Args {
             },
         }
     }
+}
+
+/// Parses a duration that leaves time for something.
+fn parse_timeout(text: &str) -> anyhow::Result<Duration> {
+    let timeout = parse_duration(text)?;
+    if timeout.is_zero() {
+        bail!("no request is done in no time");
+    }
+    Ok(timeout)
+}
+
+/// Parses how many there may be of something.
+fn parse_count(text: &str) -> anyhow::Result<NonZeroUsize> {
+    let count = text.parse()?;
+    NonZeroUsize::new(count).context("at least 1 is needed")
 }
 
 /// Parses a URL. The messages do not contain it: it may hold a password.
@@ -202,6 +232,19 @@ mod tests {
         assert_eq!(FailureLimit::Percent(10.0).of(1_005), 100);
         assert_eq!(FailureLimit::Percent(100.0).of(3), 3);
         assert_eq!(FailureLimit::Rows(7).of(3), 7);
+    }
+
+    #[test]
+    fn what_lets_nothing_run_is_refused_in_words() {
+        let refused = |arguments: [&str; 2]| {
+            let error = Args::try_parse_from(["csv_runner"].iter().chain(&arguments));
+            error.err().unwrap().to_string()
+        };
+        assert!(refused(["--concurrency", "0"]).contains("at least 1 is needed"));
+        assert!(refused(["--window", "0"]).contains("at least 1 is needed"));
+        assert!(refused(["--timeout", "0s"]).contains("no request is done in no time"));
+        let delay = Args::try_parse_from(["csv_runner", "--delay", "0s", "--grace", "0s"]);
+        assert_eq!(delay.unwrap().delay, Duration::ZERO);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! - [`program`]: the whole, from arguments to exit code
 //! - [`doors`]: the run: tasks in, results out
 //! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
-//! - [`input`], [`rows`], [`check`], [`superseded`]: the first pass over the tasks file
+//! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
 //! - [`output`], [`collected`]: the results
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
@@ -27,6 +27,7 @@ mod offline;
 mod open_files;
 mod output;
 mod program;
+mod quotes;
 mod redaction;
 mod rows;
 mod signals;
@@ -35,6 +36,7 @@ mod superseded;
 mod tasks;
 mod terminal;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,13 +55,17 @@ fn main() -> ExitCode {
     let started = Runtime::new().and_then(|runtime| {
         let terminal = {
             let _runtime = runtime.enter();
-            Terminal::start(args.quiet, !args.no_progress)?
+            Terminal::start(args.quiet, args.progress())?
         };
         Ok((runtime, terminal))
     });
-    let Ok((runtime, (terminal, closing))) = started else {
-        // There is nothing to say it through: the machine has no thread left.
-        return End::NothingRan.into();
+    let (runtime, (terminal, closing)) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            // Not by `eprintln!`, which panics if it can't be said.
+            let _ = writeln!(io::stderr(), "error: cannot start: {error}");
+            return End::NothingRan.into();
+        }
     };
     let end = program::run(&args, &runtime, &terminal);
     // Who has interrupted it does not want to wait for a terminal that takes nothing.

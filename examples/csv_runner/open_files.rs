@@ -21,10 +21,13 @@ pub(crate) fn reserve(concurrency: usize, offline: bool) -> anyhow::Result<()> {
         return Ok(());
     };
     if needed > limit {
-        let most = limit.saturating_sub(OTHERS) / ends;
+        let lower = match limit.saturating_sub(OTHERS) / ends {
+            0 => String::new(),
+            most => format!("use at most {most}, or "),
+        };
         bail!(
             "--concurrency {concurrency} needs {needed} open files, and this process may have \
-             {limit}: use at most {most}, or raise the limit (ulimit -Hn)"
+             {limit}: {lower}raise the limit (ulimit -Hn)"
         );
     }
     Ok(())

@@ -73,10 +73,10 @@ impl Output {
             if standard_output_is(input) {
                 bail!("standard output is the tasks file: send the results to another one");
             }
-            return Self::new(Box::new(io::stdout()), None).context("cannot write the results");
+            return Self::standard();
         };
         // A symbolic link stays what it is: the file that it names is replaced.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let target = followed(path);
         let name = path.display();
         let cannot_write = || format!("cannot write {name}");
         let existing = match fs::metadata(&target) {
@@ -90,6 +90,10 @@ impl Output {
         if existing.as_ref().is_some_and(|file| is_same(file, input)) {
             bail!("{name} is the tasks file: send the results to another one");
         }
+        // By a name such as `/dev/stdout`: what others wrote to it before stays.
+        if existing.as_ref().is_some_and(standard_output_is) {
+            return Self::standard();
+        }
         if existing.as_ref().is_some_and(|file| !file.is_file()) {
             let device = File::options().write(true).open(&target);
             let device = device.with_context(cannot_write)?;
@@ -98,6 +102,10 @@ impl Output {
         let partial = Partial::create(target, existing.as_ref(), input)?;
         let file = partial.file.try_clone().with_context(cannot_write)?;
         Self::new(Box::new(file), Some(partial)).with_context(cannot_write)
+    }
+
+    fn standard() -> anyhow::Result<Self> {
+        Self::new(Box::new(io::stdout()), None).context("cannot write the results")
     }
 
     fn new(to: Box<dyn Write + Send>, partial: Option<Partial>) -> io::Result<Self> {
@@ -203,6 +211,27 @@ impl Write for Pending {
         self.bytes = bytes;
         Ok(())
     }
+}
+
+/// The file that symbolic links lead to, also where it is not there yet.
+fn followed(path: &Path) -> PathBuf {
+    /// More than any system follows, so that a circle has an end.
+    const LINKS: usize = 64;
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        if fs::exists(&target).unwrap_or(false) {
+            // What is no file has no path, such as the pipe that `/dev/stdout` leads to.
+            return fs::canonicalize(&target).unwrap_or(target);
+        }
+        let Ok(link) = fs::read_link(&target) else {
+            break;
+        };
+        target = match target.parent() {
+            Some(folder) => folder.join(link),
+            None => link,
+        };
+    }
+    target
 }
 
 /// Whether these are one file, under whatever names.

@@ -121,12 +121,15 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         let _runtime = runtime.enter();
         Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
     };
-    let url = if args.offline {
+    // A check fetches nothing.
+    let url = if args.offline || args.check {
         None
     } else {
         Some(args.url()?)
     };
-    open_files::reserve(args.concurrency.get(), args.offline)?;
+    if !args.check {
+        open_files::reserve(args.concurrency.get(), args.offline)?;
+    }
 
     let input = Input::open(args.tasks.as_deref(), |copied| {
         show_bytes(terminal, Stage::Copying, copied, None);
@@ -152,7 +155,7 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
 
     let metadata = input.metadata();
     let metadata = metadata.with_context(|| format!("cannot read {}", input.name()))?;
-    let output = Output::open(args.output.as_deref(), &metadata)?;
+    let output = Output::open(args.output(), &metadata)?;
     let url = match url {
         Some(url) => url,
         None => offline_url(runtime, terminal)?,

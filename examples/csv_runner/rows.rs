@@ -5,6 +5,8 @@ use std::io::{self, Read};
 
 use csv::ByteRecord;
 
+use super::quotes::{Misquote, Quotes};
+
 /// The longest row that is read. It bounds what a quote that is never closed takes in memory.
 const LONGEST_ROW: u64 = 1024 * 1024;
 
@@ -31,6 +33,8 @@ pub(crate) struct BadRow {
 /// What is wrong with a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// A field's quotes do not hold the whole of it.
+    Quotes(Misquote),
     /// Not as many fields as the header.
     Fields { expected: u64, found: u64 },
     /// Not a number from 0 to 18446744073709551615.
@@ -42,6 +46,11 @@ pub(crate) enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Quotes(misquote) => {
+                let column = misquote.column;
+                let what = quoting(*misquote);
+                write!(f, "column {column}: {what}")
+            }
             Self::Fields { expected, found } => {
                 let s = if *found == 1 { "" } else { "s" };
                 let column = found.min(expected) + 1;
@@ -73,7 +82,7 @@ pub(crate) enum Unreadable {
 
 /// Reads rows. Columns go by the header's names, in any order; others are passed over.
 pub(crate) struct Rows<R> {
-    csv: csv::Reader<Bounded<R>>,
+    csv: csv::Reader<Bounded<Quotes<R>>>,
     record: ByteRecord,
     id_at: usize,
     type_at: usize,
@@ -85,13 +94,17 @@ impl<R: Read> Rows<R> {
         let mut csv = csv::ReaderBuilder::new()
             .buffer_capacity(64 * 1024)
             .from_reader(Bounded {
-                from,
+                from: Quotes::new(from),
                 left: LONGEST_ROW,
             });
         let header = match csv.byte_headers() {
             Ok(header) => header.clone(),
             Err(error) => return Err(unreadable(error, 0)),
         };
+        if let Some(misquote) = misquoted(&mut csv) {
+            let what = quoting(misquote);
+            return Err(Unreadable::Header(format!("the header: {what}")));
+        }
         if header.is_empty() {
             return Err(Unreadable::Header("no header: the file is empty".into()));
         }
@@ -107,22 +120,23 @@ impl<R: Read> Rows<R> {
     pub(crate) fn next(&mut self) -> Result<Option<Result<Row<'_>, BadRow>>, Unreadable> {
         let byte = self.csv.position().byte();
         self.csv.get_mut().left = LONGEST_ROW;
-        match self.csv.read_byte_record(&mut self.record) {
-            Ok(false) => Ok(None),
-            Ok(true) => Ok(Some(self.row().map_err(|why| BadRow { byte, why }))),
+        let lengths = match self.csv.read_byte_record(&mut self.record) {
+            Ok(false) => return Ok(None),
+            Ok(true) => Ok(()),
             Err(error) => match error.kind() {
                 &csv::ErrorKind::UnequalLengths {
                     expected_len, len, ..
-                } => Ok(Some(Err(BadRow {
-                    byte,
-                    why: Fault::Fields {
-                        expected: expected_len,
-                        found: len,
-                    },
-                }))),
-                _ => Err(unreadable(error, byte)),
+                } => Err(Fault::Fields {
+                    expected: expected_len,
+                    found: len,
+                }),
+                _ => return Err(unreadable(error, byte)),
             },
-        }
+        };
+        // First, since it is why the lengths differ, if they do.
+        let quotes = misquoted(&mut self.csv).map_or(Ok(()), |it| Err(Fault::Quotes(it)));
+        let row = quotes.and(lengths).and_then(|()| self.row());
+        Ok(Some(row.map_err(|why| BadRow { byte, why })))
     }
 
     /// How many bytes of the file the rows so far take.
@@ -132,7 +146,7 @@ impl<R: Read> Rows<R> {
 
     /// What the rows are read from.
     pub(crate) fn into_inner(self) -> R {
-        self.csv.into_inner().from
+        self.csv.into_inner().from.into_inner()
     }
 
     fn row(&self) -> Result<Row<'_>, Fault> {
@@ -147,6 +161,21 @@ impl<R: Read> Rows<R> {
         };
         let task_type = std::str::from_utf8(kind).map_err(|_| Fault::Encoding(TASK_TYPE))?;
         Ok(Row { task_id, task_type })
+    }
+}
+
+/// What is wrong with the quotes of the record that was read last.
+fn misquoted<R: Read>(csv: &mut csv::Reader<Bounded<Quotes<R>>>) -> Option<Misquote> {
+    let end = csv.position().byte();
+    csv.get_mut().from.misquoted_before(end)
+}
+
+/// What is wrong with a field's quotes.
+fn quoting(misquote: Misquote) -> &'static str {
+    if misquote.is_open {
+        "a quote is opened and never closed"
+    } else {
+        "text follows the closing quote; a quote in a quoted field is written twice"
     }
 }
 
@@ -217,6 +246,8 @@ impl std::error::Error for RowTooLong {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     type Numbered = Vec<(u64, String)>;
@@ -274,6 +305,38 @@ mod tests {
                 "column task_type: not valid UTF-8".into(),
                 format!("column task_id: \"\" {number}"),
             ]
+        );
+    }
+
+    #[test]
+    fn rows_are_not_lost_in_a_quote() {
+        let (good, bad) = read(b"task_id,task_type\n1,\"a\n2,\"b\"\n3,c\n4,\"d\n5,e\n");
+        assert_eq!(good, [(3, "c".into())]);
+        let follows = "column 2: text follows the closing quote; \
+                       a quote in a quoted field is written twice";
+        let open = "column 2: a quote is opened and never closed";
+        assert_eq!(bad, [(18, follows.into()), (33, open.into())]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_row_is_taken_by_the_one_before(rows in "[1a,\"\n\r]{0,24}") {
+            let text = format!("task_id,task_type\n{rows}\n");
+            let (mut good, bad) = read(text.as_bytes());
+            // What is bad is named, whatever it took.
+            if bad.iter().any(|(_, why)| why.contains("quote")) {
+                return Ok(());
+            }
+            good.push((9, "z".into()));
+            prop_assert_eq!(read(format!("{text}9,z\n").as_bytes()).0, good);
+        }
+    }
+
+    #[test]
+    fn a_header_has_quotes_that_close() {
+        assert_eq!(
+            header_error(b"task_id,\"task_type\n1,a\n"),
+            "the header: a quote is opened and never closed"
         );
     }
 

@@ -47,6 +47,7 @@ pub(crate) fn parse(
     let mut entries: Vec<Entry> = Vec::new();
     let mut rest = list;
     while !rest.is_empty() {
+        let parse_first = |input: ParseStream<'_>| parse_first(input, valid, of);
         match parse_first.parse2(rest.clone()) {
             Ok((entry, after)) => {
                 rest = after;
@@ -73,10 +74,18 @@ pub(crate) fn parse(
 }
 
 /// The first entry, and what follows its comma.
-fn parse_first(input: ParseStream<'_>) -> syn::Result<(Entry, TokenStream)> {
-    let name = input
-        .call(Ident::parse_any)
-        .map_err(|error| syn::Error::new(error.span(), "expected the name of an option"))?;
+fn parse_first(
+    input: ParseStream<'_>,
+    valid: &[&str],
+    of: &str,
+) -> syn::Result<(Entry, TokenStream)> {
+    let name = input.call(Ident::parse_any).map_err(|error| {
+        let options = suggest::options(valid, of);
+        syn::Error::new(
+            error.span(),
+            format!("expected the name of an option: {options}"),
+        )
+    })?;
     let value = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         Value::Expr(input.parse()?)
@@ -84,6 +93,8 @@ fn parse_first(input: ParseStream<'_>) -> syn::Result<(Entry, TokenStream)> {
         let list;
         syn::parenthesized!(list in input);
         Value::List(list.parse()?)
+    } else if input.peek(Token![:]) {
+        return Err(input.error(format!("write `{name} = …`")));
     } else {
         Value::Nothing
     };

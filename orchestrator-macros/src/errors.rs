@@ -26,6 +26,11 @@ impl Errors {
         self.0.is_empty()
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// A `compile_error!` for each.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0

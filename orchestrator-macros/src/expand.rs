@@ -16,7 +16,7 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
         // What no stand-in can be written for.
         let is_beyond = head.refuse_lifetimes(&mut errors) | head.refuse_unnamed(&mut errors);
         let pipeline = Pipeline::new(arguments, head, parsed.steps, &mut errors);
-        let items = if errors.is_empty() {
+        let items = if errors.is_empty() && !pipeline.repeats_a_name() {
             pipeline_items(&pipeline)
         } else if is_beyond {
             TokenStream::new()
@@ -122,6 +122,7 @@ fn clause(written: &[TokenStream], added: &[TokenStream]) -> TokenStream {
 fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let names = Names::new();
     let state = state(pipeline, &names);
+    let shared = run::shared(pipeline);
     let checks = run::checks(pipeline);
     let links = run::links(pipeline, &names);
     let runners = run::runners(pipeline);
@@ -129,6 +130,7 @@ fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let durable = durable::implementation(pipeline, &names);
     quote_spanned! {Span::mixed_site()=>
         #state
+        #shared
         #checks
         #links
         #runners

@@ -1,7 +1,7 @@
 //! The parameters of the block, and the bounds that the blueprint adds to them.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::GenericParam;
 
 use crate::parse::Head;
@@ -22,6 +22,21 @@ pub(crate) struct Generics {
     pub(crate) written: Vec<TokenStream>,
     /// What the blueprint needs beyond it.
     pub(crate) added: Vec<TokenStream>,
+}
+
+/// That the blueprint can be shared, put so that it is asked only where the blueprint is used: the
+/// lifetime puts it off. One check asks for it where it is defined.
+///
+/// Asked for by each item that needs it, it would be an error for each step. Not for a type with a
+/// lifetime in it, for the reason that [`Generics::bounds`] has.
+fn shared_where_used(head: &Head) -> Option<TokenStream> {
+    let self_ty = types::respan(head.self_ty.to_token_stream(), Span::mixed_site());
+    let has_lifetimes = types::has_lifetimes(self_ty.clone());
+    (!has_lifetimes).then(|| {
+        quote_spanned! {Span::mixed_site()=>
+            for<'__later> #self_ty: ::core::marker::Send + ::core::marker::Sync
+        }
+    })
 }
 
 impl Generics {
@@ -52,9 +67,11 @@ impl Generics {
             generics.names.push(ident.to_string());
             generics.args.extend(quote!(#ident,));
         }
-        if !generics.names.is_empty() {
-            generics.added = generics.bounds(head, steps);
-        }
+        generics.added = if generics.names.is_empty() {
+            shared_where_used(head).into_iter().collect()
+        } else {
+            generics.bounds(head, steps)
+        };
         generics
     }
 

@@ -115,7 +115,7 @@ use proc_macro::TokenStream;
 /// | `retry = 2` | short for `retry(times = 2)` | a failed step fails its task |
 /// | `retry(times = 2)` | up to so many further attempts after the first | |
 /// | `retry(…, backoff = "200ms")` | the pause before the first retry; it doubles for each further one, and is shortened at random by up to a half | 100 ms |
-/// | `retry(…, max = "10s")` | the longest pause | 30 s |
+/// | `retry(…, max = "10s")` | the longest pause, at least `backoff` | 30 s |
 /// | `retry(…, when = is_passing)` | a path or closure, `fn(&E) -> bool`: which of the step's own errors are worth another attempt | all |
 ///
 /// * A duration is a string literal (`"250ms"`, `"1.5s"`, `"1h30m"`; the units are `ns`, `us`, `ms`,
@@ -137,8 +137,8 @@ use proc_macro::TokenStream;
 /// The block may have type and const parameters and a `where` clause, but no lifetimes. What the
 /// blueprint needs beyond the bounds written is added to what is generated: `Self: Send + Sync +
 /// 'static`, and `Send + 'static` for each parameter that a type between the steps holds (`T` in
-/// `Vec<T>`, `S::Item` in `Option<S::Item>`), `Sync` too where a step observes that type. A trait whose async fns are called by a step promises that they
-/// are `Send`:
+/// `Vec<T>`, `S::Item` in `Option<S::Item>`), `Sync` too where a step observes that type. A trait whose
+/// async fns are called by a step promises that they are `Send`:
 ///
 /// ```
 /// use orchestrator::blueprint;

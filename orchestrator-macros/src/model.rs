@@ -1,5 +1,7 @@
 //! What the user wrote -> a checked pipeline: its steps, and the type that flows before each.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Attribute;
@@ -94,9 +96,10 @@ impl Pipeline {
         }
     }
 
-    /// Whether the type is the same whatever the block's parameters are.
-    pub(crate) fn is_concrete(&self, ty: &Spelled) -> bool {
-        !ty.mentions(&self.generics.names)
+    /// Whether two steps have one name, which rustc reports of the user's own fns.
+    pub(crate) fn repeats_a_name(&self) -> bool {
+        let names: HashSet<_> = self.steps.iter().map(|step| &step.name).collect();
+        names.len() < self.steps.len()
     }
 }
 

@@ -11,6 +11,14 @@ use crate::duration;
 use crate::entries::{self, Entry, Value};
 use crate::errors::Errors;
 
+/// The options of `#[step(…)]`.
+pub(crate) const STEP: [&str; 2] = ["timeout", "retry"];
+/// The options of `retry(…)`.
+pub(crate) const RETRY: [&str; 4] = ["times", "backoff", "max", "when"];
+
+/// The longest pause unless `max` says otherwise: `Retry::MAX` of the runtime crate.
+const MAX: Duration = Duration::from_secs(30);
+
 /// The options of a step.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -54,7 +62,7 @@ pub(crate) fn of_step(mark: &Mark, errors: &mut Errors) -> Options {
     let Some(list) = list(mark, "timeout = \"10s\"", errors) else {
         return options;
     };
-    for entry in entries::parse(list, &["timeout", "retry"], "a step", errors) {
+    for entry in entries::parse(list, &STEP, "a step", errors) {
         if entry.name == "timeout" {
             options.timeout = timeout(entry, errors);
         } else {
@@ -69,7 +77,7 @@ pub(crate) fn of_delay(mark: &Mark, errors: &mut Errors) {
     if !mark.arguments.is_empty() {
         errors.under(
             &mark.arguments,
-            "a delay takes no options: it runs nothing that could be timed or tried again",
+            "a delay takes no options: how long to wait is what it returns, and nothing runs that could be timed or tried again",
         );
     }
 }
@@ -125,16 +133,14 @@ fn retry(entry: Entry, errors: &mut Errors) -> Option<Retry> {
     };
     let text = text(&list);
     let (mut count, mut backoff, mut max, mut when) = (None, None, None, None);
-    let mut counted = false;
-    let valid = ["times", "backoff", "max", "when"];
-    for entry in entries::parse(list, &valid, "`retry`", errors) {
+    let (mut counted, mut first_pause) = (false, None);
+    for entry in entries::parse(list, &RETRY, "`retry`", errors) {
         if entry.name == "times" {
             counted = true;
             count = entry.expr("2", errors).and_then(|expr| times(expr, errors));
         } else if entry.name == "backoff" {
-            backoff = entry
-                .expr("\"200ms\"", errors)
-                .and_then(|expr| length(expr, errors));
+            first_pause = entry.expr("\"200ms\"", errors);
+            backoff = first_pause.clone().and_then(|expr| length(expr, errors));
         } else if entry.name == "max" {
             max = entry
                 .expr("\"10s\"", errors)
@@ -145,6 +151,16 @@ fn retry(entry: Entry, errors: &mut Errors) -> Option<Retry> {
     }
     if !counted {
         errors.at(name.span(), RETRY_HOW);
+    }
+    if let Some(Length::Fixed(backoff, _)) = backoff {
+        let longer = match max {
+            Some(Length::Fixed(max, _)) => (backoff > max).then_some("`max`"),
+            Some(Length::Computed(_)) => None,
+            None => (backoff > MAX).then_some("the longest pause, 30s unless `max` is given"),
+        };
+        if let Some(than) = longer {
+            errors.under(first_pause, format!("`backoff` is longer than {than}"));
+        }
     }
     Some(Retry {
         name,

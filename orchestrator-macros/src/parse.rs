@@ -4,7 +4,7 @@
 //! above all, is passed on as it came: rustc reports what is wrong there, once and better.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens as _, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Signature, Token, Type, Visibility, WhereClause};
 
@@ -34,11 +34,13 @@ pub(crate) struct Head {
 impl Head {
     /// Refuses lifetimes, since a blueprint is `'static`. Gives whether there are any.
     pub(crate) fn refuse_lifetimes(&self, errors: &mut Errors) -> bool {
-        let mut lifetimes = self.generics.lifetimes().peekable();
+        let named = self.generics.lifetimes().map(|param| param.lifetime.span());
+        let unnamed = types::unnamed_lifetime(self.self_ty.to_token_stream());
+        let mut lifetimes = named.chain(unnamed).peekable();
         let has_some = lifetimes.peek().is_some();
-        for param in lifetimes {
+        for span in lifetimes {
             errors.at(
-                param.lifetime.span(),
+                span,
                 "a blueprint outlives every borrow, so it has no lifetime parameters: own what the steps use, or share it by an `Arc`",
             );
         }

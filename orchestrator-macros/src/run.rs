@@ -1,7 +1,7 @@
 //! The code that runs steps: `advance`, but for its arms, and what it calls.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{format_ident, quote_spanned};
 
 use crate::arm::Arm;
 use crate::attributes::Kind;
@@ -10,30 +10,46 @@ use crate::model::Pipeline;
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
 
+/// A check that the tasks can share the blueprint.
+///
+/// A generic one says so in its bounds.
+pub(crate) fn shared(pipeline: &Pipeline) -> TokenStream {
+    if !pipeline.generics.names.is_empty() {
+        return TokenStream::new();
+    }
+    let Pipeline {
+        runtime, self_ty, ..
+    } = pipeline;
+    let at = Span::mixed_site().located_at(types::first_span(self_ty));
+    let placed = types::respan(runtime.clone(), at);
+    quote_spanned!(at=> const _: fn() = #placed::__private::shared::<#self_ty>;)
+}
+
 /// For a return type that may be a `Result` under another name: a check that it is none.
 ///
-/// A type that depends on the block's parameters can't be looked into here.
+/// It is a fn that nobody calls, so that the block's parameters are at hand.
 pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
+    let at = Span::mixed_site();
     let runtime = &pipeline.runtime;
+    let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
     let opaque = pipeline
         .steps
         .iter()
-        .filter(|step| step.kind == Kind::Step && step.returns.opaque)
-        .filter(|step| pipeline.is_concrete(&step.returns.ty));
+        .filter(|step| step.kind == Kind::Step && step.returns.opaque);
     opaque
         .map(|step| {
             let Spelled { tokens, span } = &step.returns.ty;
-            let message = format!(
-                "step `{}` returns a `Result` under another name: name it `Result`, so that its errors end the task",
-                step.name
-            );
-            quote_spanned! {*span=>
-                const _: () = {
+            let name = format_ident!("__check_{}", step.name, span = at);
+            let placed = types::respan(runtime.clone(), *span);
+            let check = quote_spanned! {at.located_at(*span)=>
+                #placed::__private::Accepted::accept(#placed::__private::Returned::<#tokens>::KIND)
+            };
+            quote_spanned! {at=>
+                #[allow(dead_code)]
+                fn #name #params() #full {
                     use #runtime::__private::Plain as _;
-                    if #runtime::__private::Returned::<#tokens>::IS_RESULT {
-                        ::core::panic!(#message);
-                    }
-                };
+                    #check
+                }
             }
         })
         .collect()

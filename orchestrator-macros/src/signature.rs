@@ -55,9 +55,11 @@ impl Step {
         let kind = mark.kind;
         refuse_qualifiers(&signature, kind, errors);
         let self_span = receiver(&signature, errors);
+        let before = errors.count();
         let (value, context) = arguments(&signature, errors);
         let takes = value.map_or(Takes::Nothing, |ty| takes(ty, kind, self_ty, errors));
         let returns = returns(&signature, self_ty, errors);
+        let is_understood = errors.count() == before;
         let options = match kind {
             Kind::Step => options::of_step(&mark, errors),
             Kind::Delay => {
@@ -77,7 +79,7 @@ impl Step {
             options,
             self_span,
         };
-        step.refuse_lost_values(&signature, errors);
+        step.refuse_lost_values(&signature, is_understood, errors);
         step.refuse_idle_retry(errors);
         step
     }
@@ -94,7 +96,9 @@ impl Step {
         }
     }
 
-    fn refuse_lost_values(&self, signature: &Signature, errors: &mut Errors) {
+    /// `is_understood` says whether what it takes and returns is all as it should be: of another
+    /// step it can't be told whether a value is lost.
+    fn refuse_lost_values(&self, signature: &Signature, is_understood: bool, errors: &mut Errors) {
         let name = &self.name;
         let returned = types::returned(&signature.output);
         if self.kind == Kind::Delay {
@@ -104,6 +108,9 @@ impl Step {
                     format!("delay `{name}` says how long to wait: it returns a `Duration`"),
                 );
             }
+            return;
+        }
+        if !is_understood {
             return;
         }
         let Some(ty) = returned.filter(|ty| types::yields_something(ty)) else {
@@ -167,10 +174,16 @@ fn refuse_qualifiers(signature: &Signature, kind: Kind, errors: &mut Errors) {
     if let Some(variadic) = &signature.variadic {
         errors.under(variadic, "a step can't be variadic");
     }
-    if !signature.generics.params.is_empty() {
+    let params = &signature.generics.params;
+    if !params.is_empty() {
+        let is_of_lifetimes = signature.generics.lifetimes().count() == params.len();
         errors.under(
-            &signature.generics.params,
-            "a step can't be generic, since nothing would choose its types: put the parameters on the `impl` block",
+            params,
+            if is_of_lifetimes {
+                "a step names no lifetimes: take `&self`, and the value as `&…` or by value"
+            } else {
+                "a step can't be generic, since nothing would choose its types: put the parameters on the `impl` block"
+            },
         );
     }
     if let Some(clause) = &signature.generics.where_clause {
@@ -194,7 +207,10 @@ fn receiver(signature: &Signature, errors: &mut Errors) -> Span {
         return signature.ident.span();
     };
     let is_shared = match &receiver.kind {
-        ReceiverKind::Reference(_, None, None) => true,
+        // A lifetime of the fn's own is refused where it is declared.
+        ReceiverKind::Reference(_, lifetime, None) => lifetime
+            .as_ref()
+            .is_none_or(|lifetime| lifetime.ident != "static"),
         ReceiverKind::Typed(_, ty) => match types::peel(ty) {
             Type::Reference(ty) => {
                 ty.mutability.is_none()

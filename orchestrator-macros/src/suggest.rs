@@ -1,19 +1,29 @@
 //! "Unknown option" errors that name the nearest valid one.
 
+use crate::options::{RETRY, STEP};
+
 /// The sentence for a name that is none of `valid`; `of` says whose options these are.
 pub(crate) fn unknown(name: &str, valid: &[&str], of: &str) -> String {
-    let list = list(valid);
-    let noun = if valid.len() == 1 {
-        "option"
-    } else {
-        "options"
-    };
-    let are = if valid.len() == 1 { "is" } else { "are" };
+    let options = options(valid, of);
+    if valid == STEP && RETRY.contains(&name) {
+        return format!("`{name}` goes into `retry(…)`: {options}");
+    }
     match nearest(name, valid) {
-        Some(near) => format!(
-            "unknown option `{name}`: did you mean `{near}`? The {noun} of {of} {are} {list}"
-        ),
-        None => format!("unknown option `{name}`: the {noun} of {of} {are} {list}"),
+        Some(near) => {
+            let options = options.replacen("the", "The", 1);
+            format!("unknown option `{name}`: did you mean `{near}`? {options}")
+        }
+        None => format!("unknown option `{name}`: {options}"),
+    }
+}
+
+/// Which options there are.
+pub(crate) fn options(valid: &[&str], of: &str) -> String {
+    let list = list(valid);
+    if valid.len() == 1 {
+        format!("the option of {of} is {list}")
+    } else {
+        format!("the options of {of} are {list}")
     }
 }
 
@@ -29,7 +39,7 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// The valid name that is few enough edits away to be what was meant.
+/// The valid name that is few enough edits away to be what was meant, or that begins alike.
 fn nearest<'a>(name: &str, valid: &[&'a str]) -> Option<&'a str> {
     valid
         .iter()
@@ -37,6 +47,16 @@ fn nearest<'a>(name: &str, valid: &[&'a str]) -> Option<&'a str> {
         .filter(|(edits, near)| *edits <= near.chars().count().max(3) / 3)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, near)| near)
+        .or_else(|| {
+            let alike = |near: &&&str| {
+                name.bytes()
+                    .zip(near.bytes())
+                    .take_while(|(a, b)| a == b)
+                    .count()
+                    >= 4
+            };
+            valid.iter().find(alike).copied()
+        })
 }
 
 /// How many insertions, deletions, replacements and swaps of neighbours lead from one to the other.
@@ -71,9 +91,10 @@ mod tests {
             ("Timeout", "timeout"),
             ("retries", "retry"),
             ("rety", "retry"),
+            ("retry_times", "retry"),
+            ("time_limit", "timeout"),
         ] {
-            let near = nearest(slip, &["timeout", "retry"]);
-            assert_eq!(near, (slip != "retries").then_some(meant), "{slip}");
+            assert_eq!(nearest(slip, &STEP), Some(meant), "{slip}");
         }
     }
 
@@ -88,5 +109,13 @@ mod tests {
             "unknown option `crat`: did you mean `crate`? The option of `#[blueprint]` is `crate`"
         );
         assert_eq!(nearest("", &["max", "when"]), None);
+    }
+
+    #[test]
+    fn an_option_of_retry_is_sent_there() {
+        assert_eq!(
+            unknown("backoff", &STEP, "a step"),
+            "`backoff` goes into `retry(…)`: the options of a step are `timeout` and `retry`"
+        );
     }
 }

@@ -86,6 +86,79 @@ fn all_errors_come_in_one_go() {
     assert_eq!(errors.len(), 15, "{errors:#?}");
 }
 
+#[test]
+fn one_mistake_is_one_error() {
+    for (item, sentence) in [
+        (
+            quote!(
+                #[step]
+                async fn a(&self, _: impl X) -> B {}
+            ),
+            "`impl Trait` has none",
+        ),
+        (
+            quote!(
+                #[step]
+                async fn a(&self, cx: &StepContext, _: A) -> B {}
+            ),
+            "the value comes before the context",
+        ),
+        (
+            quote!(
+                #[step]
+                async fn a<'a>(&'a self, _: &'a A) {}
+            ),
+            "a step names no lifetimes",
+        ),
+        (
+            quote!(
+                #[step(timeout: "1s")]
+                async fn a(&self) {}
+            ),
+            "write `timeout = …`",
+        ),
+        (
+            quote!(
+                #[step("1s")]
+                async fn a(&self) {}
+            ),
+            "the options of a step are",
+        ),
+        (
+            quote!(
+                #[step(retries = 3)]
+                async fn a(&self) -> Result<(), E> {}
+            ),
+            "did you mean `retry`",
+        ),
+        (
+            quote!(
+                #[delay("5s")]
+                fn a(&self) -> Duration {}
+            ),
+            "how long to wait is what it returns",
+        ),
+        (
+            quote!(
+                #[step(retry(times = 1, backoff = "1m"))]
+                async fn a(&self) -> Result<(), E> {}
+            ),
+            "longer than the longest pause, 30s unless `max` is given",
+        ),
+        (
+            quote!(
+                #[step(retry(times = 1, backoff = "2s", max = "1s"))]
+                async fn a(&self) -> Result<(), E> {}
+            ),
+            "`backoff` is longer than `max`",
+        ),
+    ] {
+        let errors = errors(TokenStream::new(), quote!(impl P { #item }));
+        assert_eq!(errors.len(), 1, "{item}: {errors:#?}");
+        assert!(errors[0].contains(sentence), "{item}: {errors:#?}");
+    }
+}
+
 /// Every token of the example left out, doubled, or replaced by something else.
 #[test]
 fn mangled_input_keeps_the_users_bodies() {

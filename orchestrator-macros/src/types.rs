@@ -39,11 +39,6 @@ impl Spelled {
             span,
         }
     }
-
-    /// Whether it mentions one of these names.
-    pub(crate) fn mentions(&self, names: &[String]) -> bool {
-        mentions(self.tokens.clone(), names)
-    }
 }
 
 fn mentions(tokens: TokenStream, names: &[String]) -> bool {
@@ -62,6 +57,38 @@ pub(crate) fn has_lifetimes(tokens: TokenStream) -> bool {
         TokenTree::Group(group) => has_lifetimes(group.stream()),
         TokenTree::Literal(_) => false,
     })
+}
+
+/// A lifetime that is left to be found out: `'_`, or that of a `&` without one. Those in parentheses
+/// are passed over, since the lifetimes of `fn(&T)` are its own.
+pub(crate) fn unnamed_lifetime(tokens: TokenStream) -> Option<Span> {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                let name = tokens.next()?;
+                if name.to_string() == "_" {
+                    return Some(name.span());
+                }
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '&' => {
+                let is_named = matches!(
+                    tokens.peek(),
+                    Some(TokenTree::Punct(next)) if next.as_char() == '\''
+                );
+                if !is_named {
+                    return Some(punct.span());
+                }
+            }
+            TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
+                if let Some(span) = unnamed_lifetime(group.stream()) {
+                    return Some(span);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn find_parameters(ty: &Type, names: &[Ident], found: &mut Vec<TokenStream>) {
@@ -109,7 +136,7 @@ fn find_parameters(ty: &Type, names: &[Ident], found: &mut Vec<TokenStream>) {
 }
 
 /// The first token's span, also inside invisible delimiters.
-fn first_span(tokens: &TokenStream) -> Span {
+pub(crate) fn first_span(tokens: &TokenStream) -> Span {
     match tokens.clone().into_iter().next() {
         Some(TokenTree::Group(group)) if group.delimiter() == proc_macro2::Delimiter::None => {
             first_span(&group.stream())

@@ -8,6 +8,10 @@ use crate::{StepContext, StepFailure};
 ///
 /// A task between two steps is a plain value of [`Blueprint::State`]: which step comes next, and
 /// what that step takes. [`Blueprint::advance`] runs that one step.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a blueprint",
+    label = "needs `#[blueprint]` on the `impl` block that holds its steps"
+)]
 pub trait Blueprint: Send + Sync + 'static {
     /// What the first step takes.
     type Input: Send + 'static;

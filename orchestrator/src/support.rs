@@ -93,21 +93,44 @@ impl<T: Clone> Kept for T {
     }
 }
 
+/// What the tasks share.
+pub fn shared<T: Send + Sync + 'static>() {}
+
 /// What a step returns, to be looked at for a `Result` that goes by another name.
 pub struct Returned<T>(PhantomData<T>);
 
 impl<T, E> Returned<Result<T, E>> {
     /// It is one.
-    pub const IS_RESULT: bool = true;
+    pub const KIND: HiddenResult = HiddenResult;
 }
 
 /// What holds of [`Returned`] types that are no `Result`: an item of the type itself goes first.
 pub trait Plain {
     /// It is none.
-    const IS_RESULT: bool = false;
+    const KIND: NoResult = NoResult;
 }
 
 impl<T> Plain for Returned<T> {}
+
+/// A `Result` under another name.
+pub struct HiddenResult;
+
+/// Anything else.
+pub struct NoResult;
+
+/// What a step may return under any name.
+#[diagnostic::on_unimplemented(
+    message = "a step returns a `Result` under another name",
+    label = "name it `Result`, so that its errors end the task"
+)]
+pub trait Accepted {
+    /// Takes what is accepted.
+    fn accept(self);
+}
+
+impl Accepted for NoResult {
+    fn accept(self) {}
+}
 
 /// Whether `when` wants another attempt after this error.
 pub fn asked<E>(error: &E, when: impl FnOnce(&E) -> bool) -> bool {

@@ -207,3 +207,34 @@ async fn a_self_type_with_a_trait_object() {
     let (text, _) = run(Partly(1, object), ()).await.unwrap();
     assert_eq!(text, "1 \"x\"");
 }
+
+/// A type with lifetimes in it that are not to be seen, and one where they are.
+struct Rule<T: ?Sized>(Box<T>);
+
+type Double = dyn Fn(u8) -> u8 + Send + Sync;
+
+#[blueprint]
+impl Rule<Double> {
+    #[step]
+    async fn double(&self, value: u8) -> u8 {
+        tokio::task::yield_now().await;
+        (self.0)(value)
+    }
+}
+
+#[blueprint]
+impl Rule<dyn Fn(&str) -> usize + Send + Sync> {
+    #[step(timeout = "1s")]
+    async fn measure(&self, value: &String) {
+        tokio::task::yield_now().await;
+        assert_eq!((self.0)(value), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_blueprint_over_a_trait_object() {
+    let double: Rule<Double> = Rule(Box::new(|value| value * 2));
+    assert_eq!(run(double, 4).await.unwrap(), 8);
+    let measure: Rule<dyn Fn(&str) -> usize + Send + Sync> = Rule(Box::new(str::len));
+    assert_eq!(run(measure, "abc".to_owned()).await.unwrap(), "abc");
+}

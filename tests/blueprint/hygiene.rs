@@ -135,7 +135,7 @@ mod generated {
 
             #[blueprint]
             impl $name {
-                #[step(timeout = $timeout, retry(times = $times, backoff = $timeout))]
+                #[step(timeout = $timeout, retry(times = $times, backoff = $timeout, max = $timeout))]
                 $vis async fn $step(&self, value: $payload) -> anyhow::Result<$payload> {
                     let _ = self.0;
                     let _: () = $body;

@@ -89,6 +89,11 @@ fn a_concurrency_above_the_open_files_is_refused() {
         "--concurrency 400 needs 464 open files, and this process may have 256: use at most 192";
     assert!(done.stderr.contains(said), "{done:?}");
 
+    let script_of_few = r#"ulimit -n 60; exec "$0" "$@""#;
+    let done = run_with(in_shell(script_of_few, &["--concurrency=1", url]), b"");
+    let said = "needs 65 open files, and this process may have 60: raise the limit (ulimit -Hn)";
+    assert!(done.stderr.contains(said), "{done:?}");
+
     let fits = in_shell(script, &["--concurrency=90", "--offline", "--delay=0s"]);
     let done = run_with(fits, tasks(0..500).as_bytes());
     assert_eq!(done.rows().len(), 500, "{done:?}");
@@ -100,6 +105,15 @@ fn the_soft_limit_of_open_files_is_raised() {
     let command = in_shell(script, &["--offline", "--delay=0s"]);
     let done = run_with(command, tasks(0..500).as_bytes());
     assert_eq!(done.rows().len(), 500, "{done:?}");
+}
+
+#[test]
+fn a_program_that_cannot_start_says_so() {
+    // Enough to load it, and too few for a runtime.
+    let script = r#"ulimit -n 5; exec "$0" "$@""#;
+    let done = run_with(in_shell(script, &["--offline"]), b"");
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    assert!(done.stderr.starts_with("error: cannot start: "), "{done:?}");
 }
 
 #[test]

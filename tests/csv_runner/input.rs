@@ -152,6 +152,18 @@ fn a_quote_left_open_is_told() {
 }
 
 #[test]
+fn a_quote_takes_no_rows_with_it() {
+    refused(
+        "task_id,task_type\n1,a\n2,\"b\n3,c\n",
+        "line 3, column 2: a quote is opened and never closed",
+    );
+    refused(
+        "task_id,task_type\n1,\"a\n2,\"b\"\n3,c\n",
+        "line 2, column 2: text follows the closing quote",
+    );
+}
+
+#[test]
 fn what_is_no_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let done = run(&[folder.path().to_str().unwrap()], "");
@@ -317,6 +329,12 @@ fn check_only_says_what_it_found() {
         "{done:?}"
     );
     assert!(done.stderr.contains("line 3, column task_id: \"x\""));
+
+    // What it does not ask for may be wrong.
+    let mut command = csv_runner(&["--check", "--concurrency=1000000000"]);
+    command.env("CSV_RUNNER_URL", "none");
+    let done = run_with(command, tasks([5]).as_bytes());
+    assert_eq!(done.code(), Some(0), "{done:?}");
 
     let many = file(tasks((0..200_000).map(|row| row % 150_000)));
     let done = run_with(csv_runner(&["--check", many.path().to_str().unwrap()]), b"");

@@ -11,3 +11,4 @@ mod output;
 mod secrets;
 mod server;
 mod signals;
+mod terminal;

@@ -221,6 +221,41 @@ fn a_link_stays_a_link() {
     assert_eq!(to_file(&input, &link, &[]).code(), Some(0));
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
+
+    // Also where it names what is not there yet.
+    fs::remove_file(&output).unwrap();
+    assert_eq!(to_file(&input, &link, &[]).code(), Some(0));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let (folder, input, _) = folder(3);
+    let mut command = csv_runner(&["--offline", "--delay=0s", "-o", "-"]);
+    command.arg(&input).current_dir(folder.path());
+    let done = run_with(command, b"");
+    assert_eq!(done.rows().len(), 3, "{done:?}");
+    assert_eq!(names(&folder), ["tasks.csv"]);
+}
+
+#[test]
+fn standard_output_under_its_own_name_is_added_to() {
+    let (folder, input, output) = folder(3);
+    fs::write(&output, "of before\n").unwrap();
+    let mut command = csv_runner(&["--offline", "--delay=0s", "-o", "/dev/stdout"]);
+    let append = File::options().append(true).open(&output).unwrap();
+    command
+        .arg(&input)
+        .stdout(append)
+        .stderr(Stdio::piped())
+        .stdin(Stdio::null());
+    let done = Running::start_as_is(command).finish();
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let written = fs::read_to_string(&output).unwrap();
+    assert!(written.starts_with("of before\ntask_id,"), "{written}");
+    assert_eq!(written.lines().count(), 5);
+    assert_eq!(names(&folder), ["results.csv", "tasks.csv"]);
 }
 
 #[test]

@@ -10,6 +10,11 @@ impl P {
     #[step(limit = 3)]
     async fn not_yet(&self) {}
 
+    #[step(retry = 2, backoff = "1s")]
+    async fn outer(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     #[step(retry(times = 2, back_off = "1s"))]
     async fn inner(&self) -> anyhow::Result<()> {
         Ok(())

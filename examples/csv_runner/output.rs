@@ -1,6 +1,6 @@
 //! Where the results go: [`Output`].
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -166,7 +166,24 @@ impl Partial {
         if fs::metadata(&path).is_ok_and(|file| is_same(&file, input)) {
             bail!("{shown}, which the results go to first, is the tasks file");
         }
-        let file = File::create(&path).with_context(|| format!("cannot create {shown}"))?;
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(|| format!("cannot create {shown}"))?;
+        // It is emptied only when it is nobody else's: two runs would write into each other's rows.
+        // Where there are no locks, it is as it was before there were.
+        let locked = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        // The other run may just have given it its name.
+        let still_there = fs::metadata(&path)
+            .and_then(|there| Ok(is_same(&there, &file.metadata()?)))
+            .with_context(|| format!("cannot read {shown}"))?;
+        if !locked || !still_there {
+            bail!("{shown} is being written by another run: send the results to another file");
+        }
+        file.set_len(0)
+            .with_context(|| format!("cannot empty {shown}"))?;
         if let Some(existing) = existing {
             file.set_permissions(existing.permissions())
                 .with_context(|| format!("cannot set the permissions of {shown}"))?;

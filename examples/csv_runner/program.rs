@@ -70,8 +70,13 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     }
     if report.failure_limit_hit {
         let failed = grouped(report.tally.failed);
+        let stopped = if report.tally.ended() < rows {
+            "stopped: "
+        } else {
+            ""
+        };
         terminal.error(format!(
-            "stopped: {failed} rows failed, more than --max-failures allows"
+            "{stopped}{failed} rows failed, more than --max-failures allows"
         ));
     }
     match report.output.finish(end == End::Complete) {
@@ -153,9 +158,6 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         return Ok(None);
     }
 
-    let metadata = input.metadata();
-    let metadata = metadata.with_context(|| format!("cannot read {}", input.name()))?;
-    let output = Output::open(args.output(), &metadata)?;
     let url = match url {
         Some(url) => url,
         None => offline_url(runtime, terminal)?,
@@ -174,6 +176,10 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         .window(args.window.get())
         .shutdown(signals.shutdown().clone())
         .grace(args.grace);
+    // Last, so that whatever else fails leaves no file behind.
+    let metadata = input.metadata();
+    let metadata = metadata.with_context(|| format!("cannot read {}", input.name()))?;
+    let output = Output::open(args.output(), &metadata)?;
     Ok(Some(Ready {
         signals,
         orchestrator,

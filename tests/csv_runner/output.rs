@@ -183,6 +183,28 @@ fn a_file_that_is_not_complete_keeps_the_name_of_a_partial_one() {
 }
 
 #[test]
+fn two_runs_do_not_write_into_one_file() {
+    let (folder, input, output) = folder(3);
+    let mut first = csv_runner(&["--offline", "--delay=60s", "--quiet", "-o"]);
+    let mut first = first.arg(&output).arg(&input).spawn().unwrap();
+    let partial = folder.path().join("results.csv.partial");
+    let begin = Instant::now();
+    while !partial.exists() && begin.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The lock follows the file by an instant.
+    std::thread::sleep(Duration::from_millis(100));
+    let second = to_file(&input, &output, &[]);
+    assert_eq!(second.code(), Some(2), "{second:?}");
+    assert!(second.stderr.contains("is being written by another run"));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let third = to_file(&input, &output, &[]);
+    assert_eq!(third.code(), Some(0), "{third:?}");
+    assert_eq!(names(&folder), ["results.csv", "tasks.csv"]);
+}
+
+#[test]
 fn the_tasks_file_is_not_written_over() {
     let (folder, input, _) = folder(3);
     let link = folder.path().join("link.csv");

@@ -8,10 +8,9 @@ use quote::{quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned as _;
 
-use crate::expand::Names;
 use crate::model::Pipeline;
+use crate::names::{Names, method, this};
 use crate::options::{Length, Retry};
-use crate::run::{method, this};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
 

@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
-use crate::expand::{Names, never_arm};
 use crate::model::Pipeline;
+use crate::names::{Names, never_arm};
 use crate::types::Spelled;
 
 /// The name under which the state after a last delay is stored. No fn can be called so.

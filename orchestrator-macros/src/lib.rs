@@ -6,7 +6,7 @@
 //!
 //! * `parse` takes the tokens apart (`attributes`, `entries`);
 //! * `model` makes a checked pipeline of them (`signature`, `options`, `duration`, `types`);
-//! * `expand` writes code from the model alone (`run`, `arm`, `durable`).
+//! * `expand` writes code from the model alone (`names`, `run`, `arm`, `durable`).
 //!
 //! Every stage adds what it finds wrong to the same `Errors`.
 
@@ -19,6 +19,7 @@ mod errors;
 mod expand;
 mod generics;
 mod model;
+mod names;
 mod options;
 mod parse;
 mod run;
@@ -130,7 +131,7 @@ use proc_macro::TokenStream;
 ///
 /// A delay says how long the task waits, and the engine does the waiting. It returns a `Duration` or a
 /// `Result<Duration, E>`, sees the value by reference or not at all, and may be `async` or not. It takes
-/// no options. In a durable run, a delay goes on after a restart with what is left of it.
+/// no options.
 ///
 /// # Generic blueprints
 ///

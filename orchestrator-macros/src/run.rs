@@ -1,12 +1,12 @@
 //! The code that runs steps: `advance`, but for its arms, and what it calls.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 
 use crate::arm::Arm;
 use crate::attributes::Kind;
-use crate::expand::{Names, never_arm};
 use crate::model::Pipeline;
+use crate::names::{Names, method, never_arm, this};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
 
@@ -147,13 +147,6 @@ fn runner(pipeline: &Pipeline, step: &Step) -> TokenStream {
     }
 }
 
-/// The user's fn.
-pub(crate) fn method(step: &Step) -> Ident {
-    let mut method = step.ident.clone();
-    method.set_span(Span::mixed_site());
-    method
-}
-
 /// `fn advance`.
 pub(crate) fn advance(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let at = Span::mixed_site();
@@ -192,13 +185,4 @@ pub(crate) fn advance(pipeline: &Pipeline, names: &Names) -> TokenStream {
             }
         }
     }
-}
-
-/// `self`, as the user's own tokens name it.
-pub(crate) fn this(pipeline: &Pipeline) -> Ident {
-    let span = pipeline
-        .steps
-        .first()
-        .map_or_else(Span::mixed_site, |step| step.self_span);
-    Ident::new("self", Span::mixed_site().resolved_at(span))
 }

@@ -1,0 +1,79 @@
+//! What generated items are called, and how they call the user's: [`Names`].
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote_spanned};
+
+use crate::model::Pipeline;
+use crate::signature::Step;
+
+/// The names of generated items. The block that holds them also resolves the user's types, so they
+/// must hide nothing of the user's.
+pub(crate) struct Names {
+    /// The state's public face.
+    pub(crate) state: Ident,
+    /// The enum in it.
+    pub(crate) steps: Ident,
+    /// The variant after a last delay.
+    pub(crate) end: Ident,
+    /// The trait that hands a value from step to step.
+    pub(crate) link: Ident,
+    /// The variant that uses the type parameters.
+    pub(crate) never: Ident,
+}
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        let ident = |name| Ident::new(name, Span::mixed_site());
+        Self {
+            state: ident("__State"),
+            steps: ident("__Steps"),
+            end: ident("__End"),
+            link: ident("__Link"),
+            never: ident("__Never"),
+        }
+    }
+
+    /// The variant for the state before step `index`; that past the last step is the end.
+    pub(crate) fn variant(&self, pipeline: &Pipeline, index: usize) -> Ident {
+        match pipeline.steps.get(index) {
+            Some(step) => {
+                let mut ident = step.ident.clone();
+                ident.set_span(Span::mixed_site());
+                ident
+            }
+            None => self.end.clone(),
+        }
+    }
+
+    /// The fn that calls a step.
+    pub(crate) fn runner(name: &str) -> Ident {
+        format_ident!("__run_{name}", span = Span::mixed_site())
+    }
+}
+
+/// The user's fn.
+pub(crate) fn method(step: &Step) -> Ident {
+    let mut method = step.ident.clone();
+    method.set_span(Span::mixed_site());
+    method
+}
+
+/// `self`, as the user's own tokens name it.
+pub(crate) fn this(pipeline: &Pipeline) -> Ident {
+    let span = pipeline
+        .steps
+        .first()
+        .map_or_else(Span::mixed_site, |step| step.self_span);
+    Ident::new("self", Span::mixed_site().resolved_at(span))
+}
+
+/// The arm for the variant that is never made.
+pub(crate) fn never_arm(pipeline: &Pipeline, names: &Names, borrowed: bool) -> TokenStream {
+    if pipeline.generics.types.is_empty() {
+        return TokenStream::new();
+    }
+    let Names { steps, never, .. } = names;
+    let at = Span::mixed_site();
+    let star = borrowed.then(|| quote_spanned!(at=> *));
+    quote_spanned!(at=> #steps::#never(never, _) => match #star never {},)
+}

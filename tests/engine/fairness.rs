@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as RealInstant};
 
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use orchestrator::{Advance, Orchestrator, StepContext, StepFailure, Task};
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -330,4 +332,80 @@ async fn tasks_keep_coming_in_beside_a_step_that_is_always_woken() {
             assert_eq!(result.outcome.unwrap(), 1, "{others} tasks in 10 s");
         }
     }
+}
+
+/// A step of task 0 that is polled again and again, `once` each time, until task 1 has run; task 1
+/// is new, or parked for `pause` first.
+async fn beside_a_step_that_takes_whole_turns(
+    once: fn() -> BoxFuture<'static, ()>,
+    pause: Option<Duration>,
+) {
+    let ran = Arc::new(AtomicBool::new(false));
+    let blueprint = by(move |state: u64, _| {
+        let ran = Arc::clone(&ran);
+        async move {
+            if let (1, Some(pause)) = (state, pause) {
+                return Advance::Park { state: 2, pause };
+            }
+            let begin = RealInstant::now();
+            while state == 0 && !ran.load(Ordering::SeqCst) && begin.elapsed() < 2 * SOON {
+                once().await;
+                yield_to_others().await;
+            }
+            ran.fetch_or(state > 0, Ordering::SeqCst);
+            Advance::Done(u64::from(ran.load(Ordering::SeqCst)))
+        }
+        .boxed()
+    });
+    let (sender, mut results) = Orchestrator::new(blueprint).workers(1).channel(2);
+    if pause.is_some() {
+        sender.send(Task::new(1, 1)).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    sender.send(Task::new(0, 0)).await.unwrap();
+    // Task 0 is executing when the other is sent.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    if pause.is_none() {
+        sender.send(Task::new(1, 1)).await.unwrap();
+    }
+    drop(sender);
+    while let Some(result) = results.recv().await {
+        assert_eq!(
+            result.outcome.unwrap(),
+            1,
+            "the other task never had its turn"
+        );
+    }
+}
+
+/// Uses up what tokio allows a task to do in a row.
+fn use_up_the_budget() -> BoxFuture<'static, ()> {
+    async {
+        while has_budget_remaining() {
+            consume_budget().await;
+        }
+    }
+    .boxed()
+}
+
+/// Takes longer than a worker goes on without a pause.
+fn take_long() -> BoxFuture<'static, ()> {
+    async { busy(Duration::from_millis(1)) }.boxed()
+}
+
+#[tokio::test]
+async fn new_tasks_begin_beside_a_step_that_uses_up_the_budget() {
+    beside_a_step_that_takes_whole_turns(use_up_the_budget, None).await;
+}
+
+#[tokio::test]
+async fn new_tasks_begin_beside_a_step_that_takes_long_and_is_always_woken() {
+    beside_a_step_that_takes_whole_turns(take_long, None).await;
+}
+
+#[tokio::test]
+async fn parked_tasks_go_on_beside_a_step_that_takes_long_and_is_always_woken() {
+    beside_a_step_that_takes_whole_turns(take_long, Some(Duration::from_millis(20))).await;
 }

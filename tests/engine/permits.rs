@@ -1,7 +1,7 @@
 //! Permits: they come back, and go round.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -93,6 +93,49 @@ async fn two_runs_that_want_many_permits_both_get_many() {
     }
 }
 
+#[tokio::test]
+async fn a_worker_that_is_busy_and_has_no_task_keeps_no_permit_it_does_not_use() {
+    const PERMITS: usize = 8;
+    let meet = Arc::new(tokio::sync::Barrier::new(PERMITS - 1));
+    let over = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&over);
+    let blueprint = by(move |id: u64, _| {
+        let (meet, over) = (Arc::clone(&meet), Arc::clone(&seen));
+        async move {
+            match id {
+                // Is always woken, so that its worker never sleeps.
+                0 => {
+                    while !over.load(Ordering::SeqCst) {
+                        yield_to_others().await;
+                    }
+                }
+                1 => {
+                    meet.wait().await;
+                }
+                _ => tokio::task::yield_now().await,
+            }
+            Advance::Done(1)
+        }
+        .boxed()
+    });
+    let orchestrator = Orchestrator::new(blueprint).concurrency(PERMITS).workers(1);
+    let (sender, mut results) = orchestrator.channel(PERMITS);
+    for id in [0, 2, 2, 2, 2, 2, 2, 2] {
+        sender.send(Task::new(id, id)).await.unwrap();
+    }
+    for _ in 1..PERMITS {
+        assert!(results.recv().await.is_some());
+    }
+    // One step executes, of eight that may.
+    let others = orchestrator.execute_tasks((1..PERMITS).map(|_| Task::new(1, 1)));
+    let finished = timeout(SOON, others).await.is_ok();
+    over.store(true, Ordering::SeqCst);
+    assert!(
+        finished,
+        "the other run is not given the permits that nobody uses"
+    );
+}
+
 #[test]
 fn runs_that_are_shut_down_at_any_time_give_all_permits_back() {
     const PERMITS: usize = 3;
@@ -167,5 +210,56 @@ fn runs_that_are_shut_down_at_any_time_give_all_permits_back() {
         let together = orchestrator.execute_tasks((0..PERMITS).map(|_| Task::new(0, 4_004)));
         timeout(SOON, together).await.expect("a permit is lost");
         assert_eq!(orchestrator.stats(), orchestrator::Stats::default());
+    });
+}
+
+#[test]
+fn who_is_given_a_permit_does_not_wait_for_the_thread_of_who_gave_it() {
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let told = Arc::new(std::sync::Mutex::new(told));
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let blueprint = by(move |id: u64, _| {
+        let (tell, told) = (tell.clone(), Arc::clone(&told));
+        let go_on = Arc::clone(&go_on);
+        async move {
+            match id {
+                0 => go_on.notified().await,
+                // Ends together with the others of its run.
+                3 => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    go_on.notify_waiters();
+                }
+                // Keeps its thread busy until the other run's task has run.
+                1 => {
+                    let told = told.lock().unwrap().recv_timeout(2 * SOON);
+                    return Advance::Done(u64::from(told.is_ok()));
+                }
+                _ => {
+                    let _ = tell.send(());
+                }
+            }
+            Advance::Done(1)
+        }
+        .boxed()
+    });
+    threads(4).block_on(async {
+        let orchestrator = Orchestrator::new(blueprint).concurrency(4).workers(1);
+        let (sender, busy) = orchestrator.channel(4);
+        for id in [0, 0, 0, 3] {
+            sender.send(Task::new(id, id)).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let other = orchestrator.execute_tasks_streaming(stream::iter([Task::new(2, 2)]));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // The other run is the first to wait for a permit.
+        sender.send(Task::new(1, 1)).await.unwrap();
+        drop(sender);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(other.count().await, 1);
+        let outcomes: Vec<_> = busy.map(|result| result.outcome.unwrap()).collect().await;
+        assert_eq!(
+            outcomes, [1; 5],
+            "the other run has a permit, and no thread"
+        );
     });
 }

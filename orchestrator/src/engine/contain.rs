@@ -45,7 +45,7 @@ pub(super) fn discard_with(drop: impl FnOnce()) {
 }
 
 /// Drops values of the user's one by one, whatever they do about it.
-pub(super) fn discard_all<T>(values: impl IntoIterator<Item = T>) {
+pub(crate) fn discard_all<T>(values: impl IntoIterator<Item = T>) {
     values.into_iter().for_each(discard);
 }
 

@@ -35,6 +35,7 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use contain::discard_all;
 pub(crate) use permits::Permits;
 pub(crate) use source::{AllAtHand, Received, Source};
 pub(crate) use stats::Gauges;

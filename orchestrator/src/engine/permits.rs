@@ -21,7 +21,7 @@ pub(crate) struct Permits {
     total: usize,
     /// The length of the queue, to be read without the lock. Changed under it.
     queued: AtomicUsize,
-    /// How many seats there are, to be read without the lock. Changed under it.
+    /// How many seats there are. A share that is out of date is put right by the next look.
     seats: AtomicUsize,
     pool: Lock<Pool>,
 }
@@ -58,8 +58,9 @@ impl Permits {
         self.total
     }
 
-    /// Gives permits to those in the queue, one by one and in turn, and the rest to the pool.
-    fn give(&self, mut count: usize) {
+    /// Gives permits to those in the queue, one by one and in turn, and the rest to the pool. Says
+    /// whether anybody was woken.
+    fn give(&self, mut count: usize) -> bool {
         let mut woken: Vec<Waker> = Vec::new();
         {
             let mut pool = self.pool.lock();
@@ -78,7 +79,9 @@ impl Permits {
             pool.free += count;
             self.queued.store(pool.queue.len(), Ordering::Relaxed);
         }
+        let any = !woken.is_empty();
         woken.into_iter().for_each(Waker::wake);
+        any
     }
 }
 
@@ -94,6 +97,8 @@ pub(super) struct Seat {
     /// How many the seat may still be granted. Not 0: it is in the queue, or was granted all that it
     /// wanted and has not looked.
     outstanding: usize,
+    /// Whether a permit that was given woke somebody in this turn.
+    woke: bool,
 }
 
 impl Seat {
@@ -105,6 +110,7 @@ impl Seat {
             spare: 0,
             granted: Arc::new(AtomicUsize::new(0)),
             outstanding: 0,
+            woke: false,
         }
     }
 
@@ -168,6 +174,18 @@ impl Seat {
         }
     }
 
+    /// The worker's turn begins: who was woken before has had a thread to run on.
+    pub(super) fn begin_turn(&mut self) {
+        self.woke = false;
+    }
+
+    /// Whether somebody was given a permit in this turn and woken. tokio may keep them for this very
+    /// thread.
+    #[inline]
+    pub(super) fn has_woken(&self) -> bool {
+        self.woke
+    }
+
     /// Gives back all that is not in use, and leaves the queue: the worker has nothing to start.
     pub(super) fn release(&mut self) {
         if self.outstanding > 0 {
@@ -200,7 +218,7 @@ impl Seat {
     fn give(&mut self, count: usize) {
         if count > 0 {
             self.spare -= count;
-            self.permits.give(count);
+            self.woke |= self.permits.give(count);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::contain::discard_all;
 use crate::TaskResult;
 
 /// Results that wait for one that was admitted before them.
@@ -34,5 +35,11 @@ impl<O> Reorder<O> {
         self.places.pop_front();
         self.next += 1;
         Some(result)
+    }
+}
+
+impl<O> Drop for Reorder<O> {
+    fn drop(&mut self) {
+        discard_all(self.places.drain(..));
     }
 }

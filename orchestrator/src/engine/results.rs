@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use super::Order;
+use super::contain::discard_all;
 use super::outlet::Outlet;
 use super::reorder::Reorder;
 use super::run::Ending;
@@ -119,6 +120,7 @@ impl<O> Unpin for TaskResults<O> {}
 impl<O> Drop for TaskResults<O> {
     fn drop(&mut self) {
         self.delivery.ending.abandon();
+        discard_all(self.batch.drain(..));
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
+use super::contain::discard_all;
 use crate::Task;
 
 /// Where a run's tasks come from.
@@ -43,6 +44,12 @@ impl<I: Send + 'static> Source for AllAtHand<I> {
     }
 }
 
+impl<I> Drop for AllAtHand<I> {
+    fn drop(&mut self) {
+        discard_all(self.0.by_ref());
+    }
+}
+
 /// Tasks that are sent: handed over is what was sent.
 pub(crate) struct Received<I>(pub(crate) mpsc::Receiver<Task<I>>);
 
@@ -55,6 +62,13 @@ impl<I: Send + 'static> Source for Received<I> {
 
     fn close(&mut self) {
         self.0.close();
+    }
+}
+
+impl<I> Drop for Received<I> {
+    fn drop(&mut self) {
+        self.0.close();
+        discard_all(std::iter::from_fn(|| self.0.try_recv().ok()));
     }
 }
 

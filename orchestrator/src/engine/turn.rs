@@ -49,6 +49,11 @@ impl Turn {
         self.over = self.over || !has_budget_remaining();
     }
 
+    /// Ends the turn before its time.
+    pub(super) fn end(&mut self) {
+        self.over = true;
+    }
+
     /// How many were counted.
     pub(super) fn done(&self) -> usize {
         self.done

@@ -127,6 +127,7 @@ where
             self.room = self.run.outlet.has_room(self.index, cx);
         }
         self.poll_grace(cx);
+        self.seat.begin_turn();
         let mut turn = Turn::begin();
         loop {
             let before = turn.done();
@@ -181,6 +182,11 @@ where
     ) -> Lack {
         self.parking.collect_due();
         while !turn.is_over() {
+            if self.seat.has_woken() {
+                // A step that keeps the thread busy would hold up who was given the permit.
+                turn.end();
+                return Lack::Time;
+            }
             if !self.room {
                 return Lack::Room;
             }

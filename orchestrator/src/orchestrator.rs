@@ -51,7 +51,11 @@ impl<B: Blueprint> Orchestrator<B> {
     /// The most steps that execute at once, over all runs; 1,000 unless set.
     ///
     /// A step that waits for the network counts; a task in a delay, or before its next attempt,
-    /// does not.
+    /// does not. Where several runs want more than there is, each worker of each run gets an equal
+    /// share. (So every runtime that has a run of this orchestrator has to be driven: one that stands
+    /// still keeps what it was given.)
+    ///
+    /// A run keeps the memory of as many executing steps as it had at its busiest.
     ///
     /// # Panics
     ///

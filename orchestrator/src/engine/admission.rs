@@ -78,5 +78,9 @@ where
         }
     })
     .await;
+    // Before the workers may leave: the consumer is to see a panic of this, too.
+    if let Err(panic) = contain_call(|| drop(source)) {
+        run.outlet.panicked(panic);
+    }
     run.intake.close(batch);
 }

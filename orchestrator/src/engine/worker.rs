@@ -136,7 +136,10 @@ where
             if turn.is_over() {
                 self.hand_on();
                 self.report();
-                self.seat.yield_spare();
+                match lack {
+                    Lack::Task | Lack::Room => self.seat.release(),
+                    Lack::Permit | Lack::Time => self.seat.yield_spare(),
+                }
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -173,7 +176,8 @@ where
         }
     }
 
-    /// Begins tasks, or cancels them if the run is being shut down, until something is lacking.
+    /// Begins tasks, or cancels them if the run is being shut down, until something is lacking: one
+    /// at least, so that futures which take whole turns do not shut tasks out.
     fn take_tasks(
         &mut self,
         turn: &mut Turn,
@@ -181,7 +185,7 @@ where
         drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
     ) -> Lack {
         self.parking.collect_due();
-        while !turn.is_over() {
+        loop {
             if self.seat.has_woken() {
                 // A step that keeps the thread busy would hold up who was given the permit.
                 turn.end();
@@ -196,27 +200,26 @@ where
             if !self.phase.is_running() {
                 if let Some(task) = self.next_task() {
                     self.cancel(task);
-                    turn.count();
                 }
-                continue;
-            }
-            if !self.seat.take(cx) {
+            } else if !self.seat.take(cx) {
                 return Lack::Permit;
-            }
-            let Some(task) = self.next_task() else {
+            } else if let Some(task) = self.next_task() {
+                let context = match self.lent.pop() {
+                    Some(context) => context,
+                    None => Arc::clone(&self.context),
+                };
+                if let Poll::Ready(driven) = self.slots.start(drive(task, context)) {
+                    self.finish(driven);
+                }
+            } else {
                 self.seat.put_back();
                 return Lack::Task;
-            };
-            let context = match self.lent.pop() {
-                Some(context) => context,
-                None => Arc::clone(&self.context),
-            };
-            if let Poll::Ready(driven) = self.slots.start(drive(task, context)) {
-                self.finish(driven);
             }
             turn.count();
+            if turn.is_over() {
+                return Lack::Time;
+            }
         }
-        Lack::Time
     }
 
     fn has_task(&mut self) -> bool {
@@ -342,8 +345,8 @@ where
             && self.admitted.is_empty()
     }
 
-    /// Asks to be woken by whatever may give the worker something to do. Says no if something
-    /// already has.
+    /// Gives back the permits that are not in use, and asks to be woken by whatever may give the
+    /// worker something to do. Says no if something already has.
     fn sleep(&mut self, lack: Lack, cx: &mut Context<'_>) -> bool {
         self.report();
         if lack != Lack::Permit {
@@ -355,7 +358,11 @@ where
                 return false;
             }
         }
-        if self.parking.poll_next_due(cx).is_ready() || !self.slots.sleep(cx.waker()) {
+        // A task that comes due could not begin for want of room or a permit: those wake the worker.
+        if lack == Lack::Task && self.parking.poll_next_due(cx).is_ready() {
+            return false;
+        }
+        if !self.slots.sleep(cx.waker()) {
             return false;
         }
         if lack == Lack::Task && !self.input_ended {

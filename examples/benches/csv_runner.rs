@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 const CONCURRENCY: usize = 100;
-const ROWS: u64 = 200_000;
-const ROUNDS: usize = 7;
+const ROWS: u64 = 400_000;
+const ROUNDS: usize = 5;
 const FEW_ROWS: u64 = 300_000;
 const MANY_ROWS: u64 = 3_000_000;
 

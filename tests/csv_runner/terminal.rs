@@ -24,6 +24,8 @@ fn seen(arguments: &[&str]) -> String {
     command
         .args(arguments)
         .current_dir(folder.path())
+        // Where it is not said what kind of terminal it is, there is no bar.
+        .env("TERM", "xterm")
         .stdin(Stdio::null())
         .stdout(open())
         .stderr(open());

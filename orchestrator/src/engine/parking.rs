@@ -213,10 +213,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_pause_is_shortened() {
         let mut parking = Parking::new();
-        let pause = Duration::from_micros(10_300);
+        // Its end falls between two ticks.
+        let pause = Duration::from_micros(10_500);
         tokio::time::advance(Duration::from_micros(700)).await;
         parking.park(task(0), pause);
-        tokio::time::advance(Duration::from_micros(10_299)).await;
+        tokio::time::advance(Duration::from_micros(10_499)).await;
         assert!(due(&mut parking).is_empty());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(due(&mut parking), [0]);

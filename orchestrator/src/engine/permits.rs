@@ -14,8 +14,8 @@ use super::lock::Lock;
 /// used: there are never more than `total` steps executing.
 ///
 /// Whoever finds none queues, across the runs of the orchestrator. While somebody is in the queue,
-/// who holds more than an equal share gives what falls free to the queue, one permit a waiter in
-/// turn.
+/// a worker that holds more than an equal share (of all workers, the idle ones included) gives what
+/// falls free to the queue, one permit a waiter in turn.
 #[derive(Debug)]
 pub(crate) struct Permits {
     total: usize,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{StepContext, StepFailure};
+use crate::{Bounds, StepContext, StepFailure};
 
 /// A task's pipeline of steps. `#[blueprint]` implements it; few write it by hand.
 ///
@@ -31,6 +31,12 @@ pub trait Blueprint: Send + Sync + 'static {
     /// The next step's index in [`Blueprint::STEPS`]. A task past a delay that is the last step
     /// still stands at that delay. Must not panic.
     fn position(state: &Self::State) -> usize;
+
+    /// What bounds the step of this index over all tasks of an orchestrator. Asked once a step, by
+    /// [`Orchestrator::new`](crate::Orchestrator::new).
+    fn bounds(&self, _step: usize) -> Bounds {
+        Bounds::none()
+    }
 
     /// Runs the step that `state` stands at, once.
     ///
@@ -85,6 +91,8 @@ pub struct StepInfo {
     doc: &'static str,
     timeout: Option<&'static str>,
     retry: Option<&'static str>,
+    limit: Option<&'static str>,
+    rate: Option<&'static str>,
     takes: fn() -> &'static str,
     yields: fn() -> &'static str,
 }
@@ -104,6 +112,8 @@ impl StepInfo {
             doc: "",
             timeout: None,
             retry: None,
+            limit: None,
+            rate: None,
             takes,
             yields,
         }
@@ -127,7 +137,19 @@ impl StepInfo {
         self
     }
 
-    /// The step's name: that of its fn.
+    /// Adds the step's limit, as it was written. What holds is [`Blueprint::bounds`].
+    pub const fn with_limit(mut self, limit: &'static str) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Adds the step's rate, as it was written. What holds is [`Blueprint::bounds`].
+    pub const fn with_rate(mut self, rate: &'static str) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// The step's name: that of its fn, or the option `name`.
     #[inline]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -151,6 +173,16 @@ impl StepInfo {
     /// The step's retry policy, as it was written in the attribute.
     pub const fn retry(&self) -> Option<&'static str> {
         self.retry
+    }
+
+    /// The step's limit, as it was written in the attribute.
+    pub const fn limit(&self) -> Option<&'static str> {
+        self.limit
+    }
+
+    /// The step's rate, as it was written in the attribute.
+    pub const fn rate(&self) -> Option<&'static str> {
+        self.rate
     }
 
     /// The type of the value before the step, for people: no two compilers need agree on it.

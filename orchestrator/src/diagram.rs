@@ -60,7 +60,13 @@ pub fn diagram<B: Blueprint>() -> String {
 
 fn node(step: &StepInfo) -> String {
     let mut label = step.name().to_owned();
-    for (option, value) in [("timeout", step.timeout()), ("retry", step.retry())] {
+    let options = [
+        ("timeout", step.timeout()),
+        ("retry", step.retry()),
+        ("limit", step.limit()),
+        ("rate", step.rate()),
+    ];
+    for (option, value) in options {
         if let Some(value) = value {
             let value = escaped(value);
             // As it was written: `retry = 2`, or `retry(times = 2, …)`.

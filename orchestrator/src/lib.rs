@@ -96,7 +96,8 @@
 //! * [`Orchestrator`]: the settings and the doors; [`TaskSender`] and [`TaskResults`] are their ends.
 //! * [`Task`], [`TaskResult`], [`TaskStatus`], [`TaskError`]: what goes in and what comes out.
 //! * [`StepContext`]: what a step may know of its task.
-//! * [`Blueprint`], [`Advance`], [`StepInfo`]: what the attribute writes, for those who look behind
+//! * [`Rate`]: how often a step may begin.
+//! * [`Blueprint`], [`Advance`], [`Bounds`], [`StepInfo`]: what the attribute writes, for those who look behind
 //!   it or write it by hand; [`diagram`] draws it.
 //! * [`Durable`], [`Storable`]: states that can be stored.
 
@@ -109,6 +110,7 @@ struct Readme;
 #[path = "support.rs"]
 pub mod __private;
 mod blueprint;
+mod bounds;
 mod context;
 mod diagram;
 mod doors;
@@ -120,6 +122,7 @@ mod policy;
 mod task;
 
 pub use blueprint::{Advance, Blueprint, StepInfo, StepKind};
+pub use bounds::{Bounds, Rate};
 pub use context::StepContext;
 pub use diagram::diagram;
 pub use doors::{ExecuteTasks, SendError, TaskSender};

@@ -4,15 +4,16 @@
 //! of `advance`, a timeout would drop the value together with the future.
 
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
 use syn::Expr;
 use syn::spanned::Spanned as _;
 
+use crate::expressions;
 use crate::model::Pipeline;
 use crate::names::{Names, method, this};
-use crate::options::{Length, Retry};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
+use crate::values::Length;
 
 /// The arm of one step.
 pub(crate) struct Arm<'a> {
@@ -41,12 +42,11 @@ impl<'a> Arm<'a> {
         let pattern = self.pattern();
         let kept = self.kept();
         let call = self.call();
-        let yielded = if self.step.is_transform() {
-            quote_spanned!(at=> value)
+        let (yielded, advanced) = if self.step.returns.exits {
+            (quote_spanned!(at=> flow), self.advanced_or_out())
         } else {
-            quote_spanned!(at.located_at(self.step.returns.ty.span)=> ())
+            (self.yielded(), self.advanced())
         };
-        let advanced = self.advanced();
         let timeout = self.step.options.timeout.as_ref();
         let returned = timeout.map_or_else(
             || quote_spanned!(at=> #call.await),
@@ -81,7 +81,7 @@ impl<'a> Arm<'a> {
     fn within(&self, timeout: &Length, call: &TokenStream) -> TokenStream {
         let at = Span::mixed_site();
         let runtime = &self.pipeline.runtime;
-        let limit = length(timeout);
+        let limit = expressions::length(timeout);
         // Dropped in here, before what it borrows is moved on; in edition 2021, a block's last
         // expression would outlive it.
         quote_spanned! {at=>
@@ -103,19 +103,23 @@ impl<'a> Arm<'a> {
         }
         let span = at.located_at(self.step.returns.ty.span);
         let placed = types::respan(self.pipeline.runtime.clone(), span);
-        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(returned));
+        let Some(when) = self.when() else {
+            return Some(if has_timeout {
+                quote_spanned!(span=> #placed::__private::outcome_within(returned))
+            } else {
+                quote_spanned!(span=> #placed::__private::outcome(returned))
+            });
+        };
         let failure = self.failure();
-        let asked = self.when().map(|when| {
-            let at_when = at.located_at(when.span());
-            let placed = types::respan(self.pipeline.runtime.clone(), at_when);
-            let asked = quote_spanned!(at_when=> #placed::__private::asked(&error, #when));
-            quote_spanned!(at=> asked = #asked;)
-        });
+        let at_when = at.located_at(when.span());
+        let placed_when = types::respan(self.pipeline.runtime.clone(), at_when);
+        let asked = quote_spanned!(at_when=> #placed_when::__private::asked(&error, #when));
+        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(returned));
         let outcome = quote_spanned! {at=>
             match #result {
                 ::core::result::Result::Ok(value) => ::core::result::Result::Ok(value),
                 ::core::result::Result::Err(error) => {
-                    #asked
+                    asked = #asked;
                     ::core::result::Result::Err(#failure)
                 }
             }
@@ -217,6 +221,38 @@ impl<'a> Arm<'a> {
         }
     }
 
+    /// The pattern for what a call yields.
+    fn yielded(&self) -> TokenStream {
+        let at = Span::mixed_site();
+        if self.step.is_transform() {
+            quote_spanned!(at=> value)
+        } else {
+            quote_spanned!(at.located_at(self.step.returns.ty.span)=> ())
+        }
+    }
+
+    /// What the `flow` says: the next state, or the end before its time.
+    fn advanced_or_out(&self) -> TokenStream {
+        let at = Span::mixed_site();
+        let Pipeline {
+            runtime, self_ty, ..
+        } = self.pipeline;
+        let span = at.located_at(self.step.returns.ty.span);
+        let placed = types::respan(runtime.clone(), span);
+        let flow = quote_spanned!(span=> #placed::__private::StepFlow::into_flow(flow));
+        let (yielded, advanced) = (self.yielded(), self.advanced());
+        let link = &self.names.link;
+        let place = Literal::usize_unsuffixed(Names::way_out(self.pipeline, self.index));
+        quote_spanned! {at=>
+            match #flow {
+                ::core::ops::ControlFlow::Continue(#yielded) => { #advanced }
+                ::core::ops::ControlFlow::Break(output) => {
+                    #runtime::Advance::Done(<#self_ty as #link<#place>>::feed::<()>(output))
+                }
+            }
+        }
+    }
+
     /// The next state, or the end, of `value`.
     fn advanced(&self) -> TokenStream {
         let at = Span::mixed_site();
@@ -250,7 +286,7 @@ impl<'a> Arm<'a> {
         else {
             return TokenStream::new();
         };
-        let times = times(retry);
+        let times = expressions::times(&retry.times);
         let placed = types::respan(runtime.clone(), *span);
         let keep = quote_spanned! {at.located_at(*span)=>
             #placed::__private::Kept::keep(value, is_left)
@@ -277,7 +313,7 @@ impl<'a> Arm<'a> {
             (quote_spanned!(at=> times), kept)
         } else {
             let kept = quote_spanned!(at=> ::core::option::Option::Some(#state));
-            (times(retry), kept)
+            (expressions::times(&retry.times), kept)
         };
         let kept = match self.when() {
             Some(_) => {
@@ -286,40 +322,16 @@ impl<'a> Arm<'a> {
             None => kept,
         };
         let backoff = retry.backoff.as_ref().map(|backoff| {
-            let backoff = length(backoff);
+            let backoff = expressions::length(backoff);
             quote_spanned!(at=> .backoff(#backoff))
         });
         let max = retry.max.as_ref().map(|max| {
-            let max = length(max);
+            let max = expressions::length(max);
             quote_spanned!(at=> .max(#max))
         });
         quote_spanned! {at=>
             let retry = #runtime::Retry::times(#times) #backoff #max;
             #runtime::__private::failed(failure, #kept, &retry, cx)
         }
-    }
-}
-
-/// An expression of type `u32`.
-fn times(retry: &Retry) -> TokenStream {
-    match &retry.times {
-        Expr::Lit(literal) => quote!(#literal),
-        expr => quote_spanned! {Span::mixed_site().located_at(expr.span())=>
-            { let times: ::core::primitive::u32 = #expr; times }
-        },
-    }
-}
-
-/// An expression of type `Duration`.
-fn length(length: &Length) -> TokenStream {
-    let at = Span::mixed_site();
-    match length {
-        Length::Fixed(duration, _) => {
-            let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
-            quote_spanned!(at=> ::core::time::Duration::new(#seconds, #nanos))
-        }
-        Length::Computed(expr) => quote_spanned! {at.located_at(expr.span())=>
-            { let length: ::core::time::Duration = #expr; length }
-        },
     }
 }

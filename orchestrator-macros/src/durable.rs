@@ -1,6 +1,6 @@
 //! The states as something to write down: the implementation of `Durable`.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::model::Pipeline;
@@ -24,10 +24,13 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     let (encode, decode): (Vec<_>, Vec<_>) = stored
         .iter()
         .enumerate()
-        .map(|(index, Spelled { tokens, .. })| {
-            let name = pipeline.steps.get(index).map_or(END, |step| &step.name);
+        .map(|(index, ty)| {
+            let name = pipeline.steps.get(index).map_or(END, |step| &step.id);
             let variant = names.variant(pipeline, index);
-            let stored = quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens>>);
+            let place = place(&stored, index);
+            let tokens = &ty.tokens;
+            let stored =
+                quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens, #place>>);
             (
                 quote_spanned!(at=> #steps::#variant(value) => #stored::encode(value, #name),),
                 quote_spanned! {at=>
@@ -81,18 +84,26 @@ fn stored(pipeline: &Pipeline) -> Vec<&Spelled> {
     pipeline.flow[..count].iter().map(|flow| &flow.ty).collect()
 }
 
+/// The place of the first type that is written like that at `index`.
+///
+/// Conditions are told apart by it: two that are written differently may turn out to be the same, and
+/// rustc would not know which of them to use.
+fn place(stored: &[&Spelled], index: usize) -> Literal {
+    let first = stored.iter().position(|ty| ty.is(stored[index]));
+    Literal::usize_unsuffixed(first.unwrap_or(index))
+}
+
 /// A condition a type, put so that it is asked where a journal is used; see `Stored`.
 fn conditions(pipeline: &Pipeline, stored: &[&Spelled]) -> Vec<TokenStream> {
     let runtime = &pipeline.runtime;
-    let mut seen: Vec<String> = Vec::new();
-    let mut conditions = Vec::new();
-    for Spelled { tokens, .. } in stored {
-        let text = tokens.to_string();
-        if !seen.contains(&text) {
-            seen.push(text);
-            conditions
-                .push(quote_spanned!(Span::mixed_site()=> for<'__a> &'__a #tokens: #runtime::__private::Stored<#tokens>));
-        }
-    }
-    conditions
+    let is_first = |index: usize| !stored[..index].iter().any(|ty| ty.is(stored[index]));
+    (0..stored.len())
+        .filter(|index| is_first(*index))
+        .map(|index| {
+            let (tokens, place) = (&stored[index].tokens, place(stored, index));
+            quote_spanned! {Span::mixed_site()=>
+                for<'__a> &'__a #tokens: #runtime::__private::Stored<#tokens, #place>
+            }
+        })
+        .collect()
 }

@@ -37,9 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             ));
         }
         let Some((_, size)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(format!(
-                "unknown unit `{unit}`: the units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`"
-            ));
+            return Err(unknown_unit(unit));
         };
         if *size >= last_unit {
             return Err(format!(
@@ -58,6 +56,24 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     // The remainder of a division by 10^9 fits.
     let subsecond = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
     Ok(Duration::new(seconds, subsecond))
+}
+
+fn unknown_unit(unit: &str) -> String {
+    const LIST: &str = "units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`";
+    let lower = unit.to_lowercase();
+    let singular = lower.strip_suffix('s').unwrap_or(&lower);
+    let meant = match singular {
+        _ if UNITS.iter().any(|(name, _)| *name == lower) => &lower,
+        "nano" | "nanosec" | "nanosecond" | "nsec" => "ns",
+        "micro" | "microsec" | "microsecond" | "usec" => "us",
+        "milli" | "millisec" | "millisecond" | "msec" => "ms",
+        "sec" | "second" => "s",
+        "min" | "minute" => "m",
+        "hr" | "hour" => "h",
+        "day" => "d",
+        _ => return format!("unknown unit `{unit}`: the {LIST}"),
+    };
+    format!("unknown unit `{unit}`: did you mean `{meant}`? The {LIST}")
 }
 
 /// The longest prefix of which every char is so, and the rest.
@@ -131,8 +147,12 @@ mod tests {
             ("1h30", "which unit"),
             ("fast", "no duration"),
             ("s", "no duration"),
-            ("10 seconds", "unknown unit `seconds`"),
-            ("10S", "unknown unit `S`"),
+            ("10 seconds", "unknown unit `seconds`: did you mean `s`?"),
+            ("10S", "unknown unit `S`: did you mean `s`?"),
+            ("10MIN", "did you mean `m`?"),
+            ("10MS", "did you mean `ms`?"),
+            ("10millis", "did you mean `ms`?"),
+            ("10w", "unknown unit `w`: the units are"),
             ("-1s", "no duration"),
             ("1.2.3s", "no number"),
             (".5s", "no number"),

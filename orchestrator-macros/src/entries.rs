@@ -14,6 +14,13 @@ pub(crate) struct Entry {
     pub(crate) value: Value,
 }
 
+/// What a list holds.
+pub(crate) struct Parsed {
+    pub(crate) entries: Vec<Entry>,
+    /// Whether something in it could not be read, so that more may have been meant.
+    pub(crate) is_broken: bool,
+}
+
 /// What follows the name.
 pub(crate) enum Value {
     Expr(Expr),
@@ -38,13 +45,9 @@ impl Entry {
 }
 
 /// The entries of a list; names that are not `valid`, or that come twice, are left out and reported.
-pub(crate) fn parse(
-    list: TokenStream,
-    valid: &[&str],
-    of: &str,
-    errors: &mut Errors,
-) -> Vec<Entry> {
+pub(crate) fn parse(list: TokenStream, valid: &[&str], of: &str, errors: &mut Errors) -> Parsed {
     let mut entries: Vec<Entry> = Vec::new();
+    let mut is_broken = false;
     let mut rest = list;
     while !rest.is_empty() {
         let parse_first = |input: ParseStream<'_>| parse_first(input, valid, of);
@@ -61,7 +64,11 @@ pub(crate) fn parse(
                 }
             }
             Err(error) => {
-                errors.push(error);
+                // Said once a list: who forgets one name forgets them all.
+                if !is_broken {
+                    errors.push(error);
+                }
+                is_broken = true;
                 rest = rest
                     .into_iter()
                     .skip_while(|token| !is_comma(token))
@@ -70,7 +77,7 @@ pub(crate) fn parse(
             }
         }
     }
-    entries
+    Parsed { entries, is_broken }
 }
 
 /// The first entry, and what follows its comma.
@@ -81,10 +88,7 @@ fn parse_first(
 ) -> syn::Result<(Entry, TokenStream)> {
     let name = input.call(Ident::parse_any).map_err(|error| {
         let options = suggest::options(valid, of);
-        syn::Error::new(
-            error.span(),
-            format!("expected the name of an option: {options}"),
-        )
+        syn::Error::new(error.span(), format!("write `option = value`: {options}"))
     })?;
     let value = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;

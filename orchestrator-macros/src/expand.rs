@@ -5,9 +5,12 @@ use quote::quote_spanned;
 
 use crate::attributes::Kind;
 use crate::errors::Errors;
+use crate::generics;
 use crate::model::Pipeline;
-use crate::names::{Names, never_arm};
-use crate::{durable, parse, run};
+use crate::names::{Names, never_arm, this};
+use crate::signature::Step;
+use crate::types::Spelled;
+use crate::{durable, expressions, parse, run, values};
 
 /// Expands `#[blueprint(arguments)] item`.
 pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -43,9 +46,27 @@ impl Pipeline {
         clause(&self.generics.written, &[])
     }
 
+    /// The `where` clause of the items that need what holds of the parameters, and no more.
+    pub(crate) fn bounded_where(&self) -> TokenStream {
+        clause(&self.generics.written, &self.generics.added)
+    }
+
+    /// The `where` clause of the fn that calls a step.
+    pub(crate) fn runner_where(&self, step: &Step) -> TokenStream {
+        let mut added = self.generics.added.clone();
+        added.extend(self.generics.shared_later.clone());
+        if let Some(ty) = step.named() {
+            let payload = self.payloads.iter().find(|payload| payload.is(ty));
+            added.extend(payload.and_then(sent_later));
+        }
+        clause(&self.generics.written, &added)
+    }
+
     /// The `where` clause of the items that are the blueprint at work.
     pub(crate) fn full_where(&self, more: &[TokenStream]) -> TokenStream {
         let mut added = self.generics.added.clone();
+        added.extend(self.generics.shared_later.clone());
+        added.extend(self.payloads.iter().filter_map(sent_later));
         added.extend_from_slice(more);
         clause(&self.generics.written, &added)
     }
@@ -59,6 +80,12 @@ impl Pipeline {
     pub(crate) fn args(&self) -> TokenStream {
         angle(&self.generics.args)
     }
+}
+
+/// That a value of this type can flow.
+fn sent_later(payload: &Spelled) -> Option<TokenStream> {
+    let send = quote_spanned!(Span::mixed_site()=> ::core::marker::Send);
+    generics::later(&payload.tokens, &send)
 }
 
 fn angle(inner: &TokenStream) -> TokenStream {
@@ -78,7 +105,6 @@ fn clause(written: &[TokenStream], added: &[TokenStream]) -> TokenStream {
 fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let names = Names::new();
     let state = state(pipeline, &names);
-    let shared = run::shared(pipeline);
     let checks = run::checks(pipeline);
     let links = run::links(pipeline, &names);
     let runners = run::runners(pipeline);
@@ -86,7 +112,6 @@ fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
     let durable = durable::implementation(pipeline, &names);
     quote_spanned! {Span::mixed_site()=>
         #state
-        #shared
         #checks
         #links
         #runners
@@ -151,6 +176,7 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
         quote_spanned!(at=> #steps::#end(_) => #index,)
     });
     let never = never_arm(pipeline, names, true);
+    let bounds = bounds(pipeline);
     let advance = run::advance(pipeline, names);
     quote_spanned! {at=>
         #[automatically_derived]
@@ -170,6 +196,8 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
                 match &state.0 { #(#positions)* #end #never }
             }
 
+            #bounds
+
             #advance
         }
     }
@@ -180,7 +208,7 @@ fn info(pipeline: &Pipeline, index: usize) -> TokenStream {
     let at = Span::mixed_site();
     let runtime = &pipeline.runtime;
     let step = &pipeline.steps[index];
-    let (name, doc) = (&step.name, &step.doc);
+    let (name, doc) = (&step.id, &step.doc);
     let kind = match step.kind {
         Kind::Step => quote_spanned!(at=> Step),
         Kind::Delay => quote_spanned!(at=> Delay),
@@ -196,6 +224,18 @@ fn info(pipeline: &Pipeline, index: usize) -> TokenStream {
         let text = &retry.text;
         quote_spanned!(at=> .with_retry(#text))
     });
+    let limit = step.options.limit.as_ref().map(|limit| {
+        let text = values::text(limit);
+        quote_spanned!(at=> .with_limit(#text))
+    });
+    let rate = step.options.rate.as_ref().map(|rate| {
+        let text = rate.text();
+        quote_spanned!(at=> .with_rate(#text))
+    });
+    let exit = step
+        .returns
+        .exits
+        .then(|| quote_spanned!(at=> .with_early_exit()));
     quote_spanned! {at=>
         #runtime::StepInfo::new(
             #name,
@@ -203,8 +243,39 @@ fn info(pipeline: &Pipeline, index: usize) -> TokenStream {
             ::core::any::type_name::<#takes>,
             ::core::any::type_name::<#yields>,
         )
-        #doc #timeout #retry
+        #doc #timeout #retry #limit #rate #exit
     }
+}
+
+/// `fn bounds`, if there are any.
+fn bounds(pipeline: &Pipeline) -> Option<TokenStream> {
+    let at = Span::mixed_site();
+    let runtime = &pipeline.runtime;
+    let mut arms = pipeline
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.options.has_bounds())
+        .map(|(index, step)| {
+            let index = Literal::usize_unsuffixed(index);
+            let limit = step.options.limit.as_ref().map(|limit| {
+                let limit = expressions::limit(limit);
+                quote_spanned!(at=> .limit(#limit))
+            });
+            let rate = step.options.rate.as_ref().map(|rate| {
+                let rate = expressions::rate(rate, runtime);
+                quote_spanned!(at=> .rate(#rate))
+            });
+            quote_spanned!(at=> #index => #runtime::Bounds::none() #limit #rate,)
+        })
+        .peekable();
+    arms.peek()?;
+    let this = this(pipeline);
+    Some(quote_spanned! {at=>
+        fn bounds(&#this, step: ::core::primitive::usize) -> #runtime::Bounds {
+            match step { #(#arms)* _ => #runtime::Bounds::none() }
+        }
+    })
 }
 
 /// What stands in for a pipeline that has errors, so that its uses have none.

@@ -20,23 +20,20 @@ pub(crate) struct Generics {
     pub(crate) types: Vec<Ident>,
     /// What the user wrote after `where`.
     pub(crate) written: Vec<TokenStream>,
-    /// What the blueprint needs beyond it.
+    /// What the blueprint needs of the parameters beyond it.
     pub(crate) added: Vec<TokenStream>,
+    /// That the blueprint can be shared, where that does not hang on a parameter; see [`later`].
+    pub(crate) shared_later: Option<TokenStream>,
 }
 
-/// That the blueprint can be shared, put so that it is asked only where the blueprint is used: the
-/// lifetime puts it off. One check asks for it where it is defined.
+/// A bound that is asked only where the item that has it is used: the lifetime puts it off. One check
+/// asks for it where the blueprint is defined.
 ///
-/// Asked for by each item that needs it, it would be an error for each step. Not for a type with a
+/// Asked for by each item that needs it, it would be an error for each of them. Not for a type with a
 /// lifetime in it, for the reason that [`Generics::bounds`] has.
-fn shared_where_used(head: &Head) -> Option<TokenStream> {
-    let self_ty = types::respan(head.self_ty.to_token_stream(), Span::mixed_site());
-    let has_lifetimes = types::has_lifetimes(self_ty.clone());
-    (!has_lifetimes).then(|| {
-        quote_spanned! {Span::mixed_site()=>
-            for<'__later> #self_ty: ::core::marker::Send + ::core::marker::Sync
-        }
-    })
+pub(crate) fn later(ty: &TokenStream, bounds: &TokenStream) -> Option<TokenStream> {
+    let has_lifetimes = types::has_lifetimes(ty.clone());
+    (!has_lifetimes).then(|| quote_spanned!(Span::mixed_site()=> for<'__later> #ty: #bounds))
 }
 
 impl Generics {
@@ -53,6 +50,7 @@ impl Generics {
                 .map(|predicate| spell(predicate.to_token_stream()))
                 .collect(),
             added: Vec::new(),
+            shared_later: None,
         };
         for param in &head.generics.params {
             let ident = match param {
@@ -67,11 +65,12 @@ impl Generics {
             generics.names.push(ident.to_string());
             generics.args.extend(quote!(#ident,));
         }
-        generics.added = if generics.names.is_empty() {
-            shared_where_used(head).into_iter().collect()
+        if generics.names.is_empty() {
+            let shared = quote!(::core::marker::Send + ::core::marker::Sync);
+            generics.shared_later = later(&head.self_ty.to_token_stream(), &shared);
         } else {
-            generics.bounds(head, steps)
-        };
+            generics.added = generics.bounds(head, steps);
+        }
         generics
     }
 
@@ -98,14 +97,16 @@ impl Generics {
             Takes::Reference(ty) => Some((ty, true)),
             _ => None,
         });
-        let owned = steps.iter().flat_map(|step| match &step.takes {
-            Takes::Value(ty) => [
-                Some((ty, false)),
-                step.returns.success.as_ref().map(|ty| (ty, false)),
-            ],
-            _ => [None, None],
+        let owned = steps.iter().filter_map(|step| match &step.takes {
+            Takes::Value(ty) => Some(ty),
+            _ => None,
         });
-        for (ty, is_observed) in observed.chain(owned.flatten()) {
+        let yielded = steps
+            .iter()
+            .filter(|step| step.is_transform() || step.returns.exits)
+            .flat_map(|step| &step.returns.success);
+        let owned = owned.chain(yielded).map(|ty| (ty, false));
+        for (ty, is_observed) in observed.chain(owned) {
             for parameter in ty.parameters(&self.types) {
                 let text = parameter.to_string();
                 if seen.contains(&text) {

@@ -17,17 +17,20 @@ mod duration;
 mod entries;
 mod errors;
 mod expand;
+mod expressions;
 mod generics;
 mod model;
 mod names;
 mod options;
 mod parse;
+mod rate;
 mod run;
 mod signature;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod types;
+mod values;
 
 use proc_macro::TokenStream;
 

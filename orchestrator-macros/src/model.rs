@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Attribute;
 
@@ -13,6 +13,7 @@ use crate::generics::Generics;
 use crate::parse::{Head, MarkedFn, plain};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
+use crate::values;
 
 /// A checked pipeline. Code is written from it alone.
 pub(crate) struct Pipeline {
@@ -26,6 +27,10 @@ pub(crate) struct Pipeline {
     pub(crate) steps: Vec<Step>,
     /// The value before each step, and the output.
     pub(crate) flow: Vec<Flow>,
+    /// Each type in `flow` once, but for those that hang on a parameter: whether they can flow is said
+    /// by the bounds, and a bound on them would be taken for every lifetime in them (see
+    /// [`Generics::bounds`](crate::generics::Generics)).
+    pub(crate) payloads: Vec<Spelled>,
 }
 
 /// The value that flows between two steps.
@@ -43,8 +48,8 @@ impl Pipeline {
         marked: Vec<MarkedFn>,
         errors: &mut Errors,
     ) -> Self {
-        let runtime = runtime(arguments, errors);
-        let name = head.name().map(plain).unwrap_or_default();
+        let Arguments { runtime, name } = Arguments::new(arguments, errors);
+        let name = name.or_else(|| head.name().map(plain)).unwrap_or_default();
         if marked.is_empty() && errors.is_empty() {
             errors.at(
                 head.impl_span,
@@ -56,14 +61,17 @@ impl Pipeline {
             .into_iter()
             .map(|marked| Step::new(marked, self_ty, errors))
             .collect();
+        refuse_equal_names(&steps, errors);
         let flow = flow(&steps, &runtime, head.impl_span);
         let generics = Generics::new(&head, &steps);
+        let payloads = payloads(&flow, &generics.names);
         Self {
             runtime,
             inherited: head.inherited,
             name,
             self_ty: head.self_ty.to_token_stream(),
             generics,
+            payloads,
             steps,
             flow,
         }
@@ -82,8 +90,7 @@ impl Pipeline {
     pub(crate) fn hands_on(&self, index: usize) -> Option<usize> {
         let handed_on = self.handed_on(index)?;
         let named = self.flow[index + 1].named_by?;
-        let is_same = handed_on.tokens.to_string() == self.flow[index + 1].ty.tokens.to_string();
-        (!is_same).then_some(named)
+        (!handed_on.is(&self.flow[index + 1].ty)).then_some(named)
     }
 
     /// What step `index` hands on, if it says so itself.
@@ -96,6 +103,17 @@ impl Pipeline {
         }
     }
 
+    /// What step `index` may end the task with.
+    pub(crate) fn broken_with(&self, index: usize) -> Option<Spelled> {
+        let step = &self.steps[index];
+        let exits = step.returns.exits;
+        exits.then(|| {
+            let ty = flow_of(step, &self.runtime, "Break");
+            let span = step.returns.success.first().map_or(ty.span, |ty| ty.span);
+            Spelled { span, ..ty }
+        })
+    }
+
     /// Whether two steps have one name, which rustc reports of the user's own fns.
     pub(crate) fn repeats_a_name(&self) -> bool {
         let names: HashSet<_> = self.steps.iter().map(|step| &step.name).collect();
@@ -103,21 +121,58 @@ impl Pipeline {
     }
 }
 
-/// The runtime crate: `::orchestrator`, unless `crate = …` says otherwise.
-fn runtime(arguments: TokenStream, errors: &mut Errors) -> TokenStream {
-    for entry in entries::parse(arguments, &["crate"], "`#[blueprint]`", errors) {
-        match entry.expr("::orchestrator", errors) {
-            Some(syn::Expr::Path(path)) if path.qself.is_none() => {
-                return path.path.to_token_stream();
+/// What stands in the parentheses of `#[blueprint(…)]`.
+struct Arguments {
+    /// The runtime crate: `::orchestrator`, unless `crate = …` says otherwise.
+    runtime: TokenStream,
+    name: Option<String>,
+}
+
+impl Arguments {
+    fn new(arguments: TokenStream, errors: &mut Errors) -> Self {
+        let mut read = Self {
+            runtime: quote!(::orchestrator),
+            name: None,
+        };
+        for entry in entries::parse(arguments, &["name", "crate"], "`#[blueprint]`", errors).entries
+        {
+            if entry.name == "name" {
+                read.name = values::name(entry, errors).map(|(name, _)| name);
+                continue;
             }
-            Some(expr) => errors.under(
-                expr,
-                "`crate` is the path of the runtime crate, such as `::orchestrator`",
-            ),
-            None => {}
+            match entry.expr("::orchestrator", errors) {
+                Some(syn::Expr::Path(path)) if path.qself.is_none() => {
+                    read.runtime = path.path.to_token_stream();
+                }
+                Some(expr) => errors.under(
+                    expr,
+                    "`crate` is the path of the runtime crate, such as `::orchestrator`",
+                ),
+                None => {}
+            }
         }
+        read
     }
-    quote!(::orchestrator)
+}
+
+/// Refuses that two steps go by one name, unless two fns do, which rustc refuses.
+fn refuse_equal_names(steps: &[Step], errors: &mut Errors) {
+    for (index, step) in steps.iter().enumerate() {
+        let earlier = steps[..index].iter().find(|other| other.id == step.id);
+        let Some(other) = earlier.filter(|other| other.name != step.name) else {
+            continue;
+        };
+        let (named, theirs) = match (&step.options.name, &other.options.name) {
+            (Some((_, literal)), _) => (literal, &other.name),
+            (None, Some((_, literal))) => (literal, &step.name),
+            (None, None) => continue,
+        };
+        let id = &step.id;
+        errors.under(
+            named,
+            format!("step `{theirs}` goes by the name `{id}`, too: each step needs one of its own"),
+        );
+    }
 }
 
 /// The type before each step, and after the last.
@@ -141,8 +196,28 @@ fn flow(steps: &[Step], runtime: &TokenStream, fallback: Span) -> Vec<Flow> {
     flow
 }
 
+/// The types that flow and do not hang on a parameter, each once.
+fn payloads(flow: &[Flow], parameters: &[String]) -> Vec<Spelled> {
+    let mut payloads: Vec<Spelled> = Vec::new();
+    for Flow { ty, .. } in flow {
+        let is_new = !payloads.iter().any(|other| other.is(ty));
+        if is_new && !types::mentions(ty.tokens.clone(), parameters) {
+            payloads.push(ty.clone());
+        }
+    }
+    payloads
+}
+
 /// What a transforming step yields.
 fn yielded(step: &Step, runtime: &TokenStream) -> Spelled {
+    if step.returns.exits {
+        return flow_of(step, runtime, "Continue");
+    }
+    returned(step, runtime)
+}
+
+/// What a step returns, if it succeeds.
+fn returned(step: &Step, runtime: &TokenStream) -> Spelled {
     let Spelled { tokens, span } = &step.returns.ty;
     if !step.returns.fallible {
         return step.returns.ty.clone();
@@ -151,5 +226,16 @@ fn yielded(step: &Step, runtime: &TokenStream) -> Spelled {
     Spelled {
         tokens: quote_spanned!(*span=> <#tokens as #runtime::__private::StepResult>::Ok),
         span: *span,
+    }
+}
+
+/// What a step that returns a `ControlFlow` goes on with, or ends the task with.
+fn flow_of(step: &Step, runtime: &TokenStream, side: &str) -> Spelled {
+    let Spelled { tokens, span } = returned(step, runtime);
+    let side = Ident::new(side, span);
+    let runtime = types::respan(runtime.clone(), span);
+    Spelled {
+        tokens: quote_spanned!(span=> <#tokens as #runtime::__private::StepFlow>::#side),
+        span,
     }
 }

@@ -45,6 +45,11 @@ impl Names {
         }
     }
 
+    /// The place among the links of what step `index` ends the task with: behind those of the steps.
+    pub(crate) fn way_out(pipeline: &Pipeline, index: usize) -> usize {
+        pipeline.steps.len() + index
+    }
+
     /// The fn that calls a step.
     pub(crate) fn runner(name: &str) -> Ident {
         format_ident!("__run_{name}", span = Span::mixed_site())

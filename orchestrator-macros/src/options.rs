@@ -1,18 +1,19 @@
-//! The options of a step: what stands in the parentheses of `#[step(…)]`.
+//! The options of a step: what stands in the parentheses of `#[step(…)]` and `#[delay(…)]`.
 
 use std::time::Duration;
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{Expr, Lit};
+use syn::Expr;
 
-use crate::attributes::Mark;
-use crate::duration;
+use crate::attributes::{Kind, Mark};
 use crate::entries::{self, Entry, Value};
 use crate::errors::Errors;
+use crate::values::{self, Length, Rate};
 
 /// The options of `#[step(…)]`.
-pub(crate) const STEP: [&str; 2] = ["timeout", "retry"];
+pub(crate) const STEP: [&str; 5] = ["timeout", "retry", "limit", "rate", "name"];
+/// The options of `#[delay(…)]`.
+pub(crate) const DELAY: [&str; 1] = ["name"];
 /// The options of `retry(…)`.
 pub(crate) const RETRY: [&str; 4] = ["times", "backoff", "max", "when"];
 
@@ -24,14 +25,10 @@ const MAX: Duration = Duration::from_secs(30);
 pub(crate) struct Options {
     pub(crate) timeout: Option<Length>,
     pub(crate) retry: Option<Retry>,
-}
-
-/// How long something takes.
-pub(crate) enum Length {
-    /// A string literal, checked.
-    Fixed(Duration, String),
-    /// An expression of type `Duration`.
-    Computed(Expr),
+    pub(crate) limit: Option<Expr>,
+    pub(crate) rate: Option<Rate>,
+    /// The name, and where it stands.
+    pub(crate) name: Option<(String, Expr)>,
 }
 
 /// `retry = …` or `retry(…)`.
@@ -46,39 +43,32 @@ pub(crate) struct Retry {
     pub(crate) text: String,
 }
 
-impl Length {
-    /// As it was written.
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Self::Fixed(_, text) => text.clone(),
-            Self::Computed(expr) => text(expr),
+impl Options {
+    /// The options that stand behind `#[step` or `#[delay`.
+    pub(crate) fn of(mark: &Mark, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        let (valid, of, example): (&[&str], _, _) = match mark.kind {
+            Kind::Step => (&STEP, "a step", "timeout = \"10s\""),
+            Kind::Delay => (&DELAY, "a delay", "name = \"a_name\""),
+        };
+        let Some(list) = list(mark, example, errors) else {
+            return options;
+        };
+        for entry in entries::parse(list, valid, of, errors).entries {
+            match entry.name.to_string().as_str() {
+                "timeout" => options.timeout = timeout(entry, errors),
+                "retry" => options.retry = retry(entry, errors),
+                "limit" => options.limit = values::limit(entry, errors),
+                "rate" => options.rate = values::rate(entry, errors),
+                _ => options.name = values::name(entry, errors),
+            }
         }
+        options
     }
-}
 
-/// The options of `#[step…]`.
-pub(crate) fn of_step(mark: &Mark, errors: &mut Errors) -> Options {
-    let mut options = Options::default();
-    let Some(list) = list(mark, "timeout = \"10s\"", errors) else {
-        return options;
-    };
-    for entry in entries::parse(list, &STEP, "a step", errors) {
-        if entry.name == "timeout" {
-            options.timeout = timeout(entry, errors);
-        } else {
-            options.retry = retry(entry, errors);
-        }
-    }
-    options
-}
-
-/// A delay has no options.
-pub(crate) fn of_delay(mark: &Mark, errors: &mut Errors) {
-    if !mark.arguments.is_empty() {
-        errors.under(
-            &mark.arguments,
-            "a delay takes no options: how long to wait is what it returns, and nothing runs that could be timed or tried again",
-        );
+    /// Whether the step is bounded over all tasks.
+    pub(crate) fn has_bounds(&self) -> bool {
+        self.limit.is_some() || self.rate.is_some()
     }
 }
 
@@ -104,7 +94,7 @@ fn list(mark: &Mark, example: &str, errors: &mut Errors) -> Option<TokenStream> 
 fn timeout(entry: Entry, errors: &mut Errors) -> Option<Length> {
     let expr = entry.expr("\"10s\"", errors)?;
     let literal = expr.clone();
-    let timeout = length(expr, errors)?;
+    let timeout = values::length(expr, errors)?;
     if let Length::Fixed(Duration::ZERO, _) = timeout {
         errors.under(literal, "a timeout of zero leaves no time for the step");
         return None;
@@ -119,8 +109,8 @@ fn retry(entry: Entry, errors: &mut Errors) -> Option<Retry> {
         Value::Expr(expr) => {
             return Some(Retry {
                 name,
-                text: text(&expr),
-                times: times(expr, errors)?,
+                text: values::text(&expr),
+                times: values::times(expr, errors)?,
                 backoff: None,
                 max: None,
                 when: None,
@@ -131,25 +121,30 @@ fn retry(entry: Entry, errors: &mut Errors) -> Option<Retry> {
             return None;
         }
     };
-    let text = text(&list);
+    let text = values::text(&list);
     let (mut count, mut backoff, mut max, mut when) = (None, None, None, None);
     let (mut counted, mut first_pause) = (false, None);
-    for entry in entries::parse(list, &RETRY, "`retry`", errors) {
-        if entry.name == "times" {
-            counted = true;
-            count = entry.expr("2", errors).and_then(|expr| times(expr, errors));
-        } else if entry.name == "backoff" {
-            first_pause = entry.expr("\"200ms\"", errors);
-            backoff = first_pause.clone().and_then(|expr| length(expr, errors));
-        } else if entry.name == "max" {
-            max = entry
-                .expr("\"10s\"", errors)
-                .and_then(|expr| length(expr, errors));
-        } else {
-            when = entry.expr("is_transient", errors);
+    let parsed = entries::parse(list, &RETRY, "`retry`", errors);
+    for entry in parsed.entries {
+        match entry.name.to_string().as_str() {
+            "times" => {
+                counted = true;
+                let expr = entry.expr("2", errors);
+                count = expr.and_then(|expr| values::times(expr, errors));
+            }
+            "backoff" => {
+                first_pause = entry.expr("\"200ms\"", errors);
+                let expr = first_pause.clone();
+                backoff = expr.and_then(|expr| values::length(expr, errors));
+            }
+            "max" => {
+                let expr = entry.expr("\"10s\"", errors);
+                max = expr.and_then(|expr| values::length(expr, errors));
+            }
+            _ => when = entry.expr("is_transient", errors),
         }
     }
-    if !counted {
+    if !counted && !parsed.is_broken {
         errors.at(name.span(), RETRY_HOW);
     }
     if let Some(Length::Fixed(backoff, _)) = backoff {
@@ -173,59 +168,3 @@ fn retry(entry: Entry, errors: &mut Errors) -> Option<Retry> {
 }
 
 const RETRY_HOW: &str = "how often? Write `retry = 2` or `retry(times = 2)`: up to two further attempts after the first";
-
-/// A number of attempts: a whole number, or an expression whose type rustc checks.
-fn times(expr: Expr, errors: &mut Errors) -> Option<Expr> {
-    let is_count = match literal(&expr) {
-        Some(Lit::Int(number)) => {
-            matches!(number.suffix(), "" | "u32") && number.base10_parse::<u32>().is_ok()
-        }
-        Some(_) => false,
-        None => true,
-    };
-    if !is_count {
-        errors.under(
-            expr,
-            "the number of further attempts is a whole number (`u32`)",
-        );
-        return None;
-    }
-    Some(expr)
-}
-
-/// A duration: a literal, which is checked here, or an expression, whose type rustc checks.
-fn length(expr: Expr, errors: &mut Errors) -> Option<Length> {
-    let message = match literal(&expr) {
-        None => return Some(Length::Computed(expr)),
-        Some(Lit::Str(text)) => match duration::parse(&text.value()) {
-            Ok(duration) => return Some(Length::Fixed(duration, text.value())),
-            Err(message) => message,
-        },
-        Some(Lit::Int(number)) if number.suffix().is_empty() => {
-            format!("{number}: which unit? Write \"{number}s\" or \"{number}ms\"")
-        }
-        Some(Lit::Float(number)) if number.suffix().is_empty() => {
-            format!("{number}: which unit? Write \"{number}s\" or \"{number}ms\"")
-        }
-        Some(Lit::Int(number)) => format!("write it in quotes: \"{number}\""),
-        Some(Lit::Float(number)) => format!("write it in quotes: \"{number}\""),
-        Some(_) => "write a duration such as \"10s\", or an expression of type `Duration`".into(),
-    };
-    errors.under(expr, message);
-    None
-}
-
-/// The literal that the expression is, if it is one; a `macro_rules` may have wrapped it.
-fn literal(expr: &Expr) -> Option<&Lit> {
-    match expr {
-        Expr::Lit(literal) => Some(&literal.lit),
-        Expr::Group(group) => literal(&group.expr),
-        _ => None,
-    }
-}
-
-/// The tokens as one line.
-fn text(tokens: &impl ToTokens) -> String {
-    let text = tokens.to_token_stream().to_string();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}

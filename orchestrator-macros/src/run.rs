@@ -1,7 +1,7 @@
 //! The code that runs steps: `advance`, but for its arms, and what it calls.
 
-use proc_macro2::{Literal, Span, TokenStream};
-use quote::{format_ident, quote_spanned};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::quote_spanned;
 
 use crate::arm::Arm;
 use crate::attributes::Kind;
@@ -10,55 +10,62 @@ use crate::names::{Names, method, never_arm, this};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
 
-/// A check that the tasks can share the blueprint.
+/// Checks of the user's types, each an error in its place: that the tasks can share the blueprint (a
+/// generic one says so in its bounds), that what flows can flow, and that no return type is a `Result`
+/// or a `ControlFlow` under another name.
 ///
-/// A generic one says so in its bounds.
-pub(crate) fn shared(pipeline: &Pipeline) -> TokenStream {
-    if !pipeline.generics.names.is_empty() {
-        return TokenStream::new();
-    }
+/// They stand in a fn that nobody calls, so that the block's parameters are at hand.
+pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
+    let at = Span::mixed_site();
     let Pipeline {
         runtime, self_ty, ..
     } = pipeline;
-    let at = Span::mixed_site().located_at(types::first_span(self_ty));
-    let placed = types::respan(runtime.clone(), at);
-    quote_spanned!(at=> const _: fn() = #placed::__private::shared::<#self_ty>;)
-}
-
-/// For a return type that may be a `Result` under another name: a check that it is none.
-///
-/// It is a fn that nobody calls, so that the block's parameters are at hand.
-pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
-    let at = Span::mixed_site();
-    let runtime = &pipeline.runtime;
-    let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
+    let shared = pipeline.generics.names.is_empty().then(|| {
+        let at = at.located_at(types::first_span(self_ty));
+        let placed = types::respan(runtime.clone(), at);
+        quote_spanned!(at=> #placed::__private::shared::<#self_ty>();)
+    });
+    let payloads = pipeline.payloads.iter().map(|Spelled { tokens, span }| {
+        let placed = types::respan(runtime.clone(), *span);
+        quote_spanned! {at.located_at(*span)=>
+            #placed::__private::carried_between_steps::<#tokens>();
+        }
+    });
     let opaque = pipeline
         .steps
         .iter()
         .filter(|step| step.kind == Kind::Step && step.returns.opaque);
-    opaque
+    let returned: Vec<_> = opaque
         .map(|step| {
             let Spelled { tokens, span } = &step.returns.ty;
-            let name = format_ident!("__check_{}", step.name, span = at);
             let placed = types::respan(runtime.clone(), *span);
-            let check = quote_spanned! {at.located_at(*span)=>
-                #placed::__private::Accepted::accept(#placed::__private::Returned::<#tokens>::KIND)
-            };
-            quote_spanned! {at=>
-                #[allow(dead_code)]
-                fn #name #params() #full {
-                    use #runtime::__private::Plain as _;
-                    #check
-                }
+            quote_spanned! {at.located_at(*span)=>
+                #placed::__private::NoControlFlow::no_control_flow(
+                    #placed::__private::NoResult::no_result(
+                        #placed::__private::Returned::<#tokens>::KIND,
+                    ),
+                );
             }
         })
-        .collect()
+        .collect();
+    let plain =
+        (!returned.is_empty()).then(|| quote_spanned!(at=> use #runtime::__private::Plain as _;));
+    let (params, bounded) = (pipeline.params(), pipeline.bounded_where());
+    quote_spanned! {at=>
+        #[allow(dead_code)]
+        fn __check #params() #bounded {
+            #plain
+            #shared
+            #(#payloads)*
+            #(#returned)*
+        }
+    }
 }
 
-/// For each two neighbours whose types have to agree, an implementation of a private trait that hands
-/// the value on.
+/// For each two neighbours whose types have to agree, and for each way out before the end, an
+/// implementation of a private trait that hands the value on.
 ///
-/// The message of `Feeds` names the step by the name of a type parameter: a type of that name would
+/// The message of `Feeds` or `Ends` names the step by the name of a type parameter: a type of that name would
 /// be printed with its path, and would hide a module of that name from the user's types.
 pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let at = Span::mixed_site();
@@ -66,29 +73,42 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         runtime, self_ty, ..
     } = pipeline;
     let link = &names.link;
-    let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
-    let mut links = (0..pipeline.steps.len())
-        .filter_map(|index| {
-            let taking = method(&pipeline.steps[pipeline.hands_on(index)?]);
-            let place = Literal::usize_unsuffixed(index);
-            let Spelled { tokens, span } = &pipeline.flow[index + 1].ty;
-            let from = &pipeline.handed_on(index)?.tokens;
-            let placed = types::respan(runtime.clone(), *span);
-            let fed = quote_spanned! {at.located_at(*span)=>
-                #placed::__private::Feeds::<Self::To, #taking>::feed(value)
-            };
-            Some(quote_spanned! {at=>
-                impl #params #link<#place> for #self_ty #full {
-                    type From = #from;
-                    type To = #tokens;
+    let (params, bounded) = (pipeline.params(), pipeline.bounded_where());
+    let linked = |place: usize, from: &TokenStream, to: &TokenStream, step: &Ident, fed| {
+        let place = Literal::usize_unsuffixed(place);
+        quote_spanned! {at=>
+            impl #params #link<#place> for #self_ty #bounded {
+                type From = #from;
+                type To = #to;
 
-                    fn feed<#taking>(value: Self::From) -> Self::To {
-                        #fed
-                    }
+                fn feed<#step>(value: Self::From) -> Self::To {
+                    #fed
                 }
-            })
-        })
-        .peekable();
+            }
+        }
+    };
+    let neighbours = (0..pipeline.steps.len()).filter_map(|index| {
+        let taking = method(&pipeline.steps[pipeline.hands_on(index)?]);
+        let Spelled { tokens, span } = &pipeline.flow[index + 1].ty;
+        let from = &pipeline.handed_on(index)?.tokens;
+        let placed = types::respan(runtime.clone(), *span);
+        let fed = quote_spanned! {at.located_at(*span)=>
+            #placed::__private::Feeds::<Self::To, #taking>::feed(value)
+        };
+        Some(linked(index, from, tokens, &taking, fed))
+    });
+    let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
+    let ways_out = (0..pipeline.steps.len()).filter_map(|index| {
+        let Spelled { tokens, span } = pipeline.broken_with(index)?;
+        let leaving = method(&pipeline.steps[index]);
+        let placed = types::respan(runtime.clone(), span);
+        let fed = quote_spanned! {at.located_at(span)=>
+            #placed::__private::Ends::<Self::To, #leaving>::end(value)
+        };
+        let place = Names::way_out(pipeline, index);
+        Some(linked(place, &tokens, output, &leaving, fed))
+    });
+    let mut links = neighbours.chain(ways_out).peekable();
     if links.peek().is_none() {
         return TokenStream::new();
     }
@@ -118,7 +138,7 @@ fn runner(pipeline: &Pipeline, step: &Step) -> TokenStream {
         runtime, self_ty, ..
     } = pipeline;
     let params = &pipeline.generics.params;
-    let full = pipeline.full_where(&[]);
+    let bounded = pipeline.runner_where(step);
     let name = Names::runner(&step.name);
     let method = method(step);
     let (parameter, value) = match &step.takes {
@@ -141,7 +161,7 @@ fn runner(pipeline: &Pipeline, step: &Step) -> TokenStream {
         impl ::core::future::Future<Output = #returned> + ::core::marker::Send + '__a
     };
     quote_spanned! {at=>
-        fn #name<'__a, #params>(this: &'__a #self_ty, #parameter #context) -> #future #full {
+        fn #name<'__a, #params>(this: &'__a #self_ty, #parameter #context) -> #future #bounded {
             <#self_ty>::#method(this, #value #cx)
         }
     }

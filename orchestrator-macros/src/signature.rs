@@ -5,7 +5,7 @@ use syn::{FnArg, PatType, ReceiverKind, Safety, Signature, Type};
 
 use crate::attributes::Kind;
 use crate::errors::Errors;
-use crate::options::{self, Options};
+use crate::options::Options;
 use crate::parse::{MarkedFn, plain};
 use crate::types::{self, Spelled};
 
@@ -14,6 +14,8 @@ pub(crate) struct Step {
     pub(crate) ident: Ident,
     /// The fn's name without `r#`.
     pub(crate) name: String,
+    /// The name that it goes by at run time: the option `name`, or that of the fn.
+    pub(crate) id: String,
     pub(crate) kind: Kind,
     pub(crate) doc: String,
     pub(crate) takes: Takes,
@@ -36,11 +38,13 @@ pub(crate) enum Takes {
 /// What a step returns.
 pub(crate) struct Returns {
     pub(crate) ty: Spelled,
-    /// What is yielded by it, as far as it is written.
-    pub(crate) success: Option<Spelled>,
+    /// What is yielded by it, and what it may end the task with: as far as they are written.
+    pub(crate) success: Vec<Spelled>,
     /// Whether it is named `Result`.
     pub(crate) fallible: bool,
-    /// Whether it may be a `Result` under another name.
+    /// Whether it, or what it is a `Result` of, is named `ControlFlow`.
+    pub(crate) exits: bool,
+    /// Whether it may be a `Result` or a `ControlFlow` under another name.
     pub(crate) opaque: bool,
 }
 
@@ -60,15 +64,12 @@ impl Step {
         let takes = value.map_or(Takes::Nothing, |ty| takes(ty, kind, self_ty, errors));
         let returns = returns(&signature, self_ty, errors);
         let is_understood = errors.count() == before;
-        let options = match kind {
-            Kind::Step => options::of_step(&mark, errors),
-            Kind::Delay => {
-                options::of_delay(&mark, errors);
-                Options::default()
-            }
-        };
+        let options = Options::of(&mark, errors);
+        let name = plain(&signature.ident);
+        let id = options.name.as_ref().map_or(&name, |(id, _)| id).clone();
         let step = Self {
-            name: plain(&signature.ident),
+            name,
+            id,
             ident: signature.ident.clone(),
             kind,
             doc,
@@ -102,7 +103,12 @@ impl Step {
         let name = &self.name;
         let returned = types::returned(&signature.output);
         if self.kind == Kind::Delay {
-            if returned.is_none_or(|ty| !types::yields_something(ty)) {
+            if self.returns.exits {
+                errors.under(
+                    returned,
+                    format!("delay `{name}` says how long to wait, and can't end the task: it returns a `Duration`"),
+                );
+            } else if returned.is_none_or(|ty| !types::yields_something(ty)) {
                 errors.at(
                     self.ident.span(),
                     format!("delay `{name}` says how long to wait: it returns a `Duration`"),
@@ -314,8 +320,9 @@ fn takes(argument: &PatType, kind: Kind, self_ty: &Type, errors: &mut Errors) ->
 fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Returns {
     let nothing = Returns {
         ty: Spelled::unit(signature.ident.span()),
-        success: None,
+        success: Vec::new(),
         fallible: false,
+        exits: false,
         opaque: false,
     };
     let Some(ty) = types::returned(&signature.output) else {
@@ -327,14 +334,23 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
     }
     let fallible = types::is_named(ty, "Result");
     let success = if fallible {
-        types::success(ty)
+        types::arguments(ty).next()
     } else {
         Some(ty)
     };
+    let exits = success.is_some_and(|ty| types::is_named(ty, "ControlFlow"));
+    let success: Vec<&Type> = match success {
+        Some(ty) if exits => types::arguments(ty).collect(),
+        other => other.into_iter().collect(),
+    };
     Returns {
         ty: Spelled::new(ty, self_ty),
-        success: success.map(|ty| Spelled::new(ty, self_ty)),
+        success: success
+            .into_iter()
+            .map(|ty| Spelled::new(ty, self_ty))
+            .collect(),
         fallible,
-        opaque: !fallible && matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)),
+        exits,
+        opaque: !fallible && !exits && matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)),
     }
 }

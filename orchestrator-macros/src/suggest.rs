@@ -1,12 +1,17 @@
 //! "Unknown option" errors that name the nearest valid one.
 
-use crate::options::{RETRY, STEP};
+use crate::options::{DELAY, RETRY, STEP};
 
 /// The sentence for a name that is none of `valid`; `of` says whose options these are.
 pub(crate) fn unknown(name: &str, valid: &[&str], of: &str) -> String {
     let options = options(valid, of);
     if valid == STEP && RETRY.contains(&name) {
         return format!("`{name}` goes into `retry(…)`: {options}");
+    }
+    if valid == DELAY && STEP.contains(&name) {
+        return format!(
+            "a delay has no `{name}`, since nothing runs in it: how long to wait is what it returns"
+        );
     }
     match nearest(name, valid) {
         Some(near) => {
@@ -93,6 +98,9 @@ mod tests {
             ("rety", "retry"),
             ("retry_times", "retry"),
             ("time_limit", "timeout"),
+            ("limits", "limit"),
+            ("rate_limit", "rate"),
+            ("named", "name"),
         ] {
             assert_eq!(nearest(slip, &STEP), Some(meant), "{slip}");
         }
@@ -115,7 +123,7 @@ mod tests {
     fn an_option_of_retry_is_sent_there() {
         assert_eq!(
             unknown("backoff", &STEP, "a step"),
-            "`backoff` goes into `retry(…)`: the options of a step are `timeout` and `retry`"
+            "`backoff` goes into `retry(…)`: the options of a step are `timeout`, `retry`, `limit`, `rate` and `name`"
         );
     }
 }

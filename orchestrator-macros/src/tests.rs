@@ -73,7 +73,7 @@ fn all_errors_come_in_one_go() {
         "a step can't be generic",
         "no `where` clause of its own",
         "give `second` a `&self`",
-        "a delay takes no options",
+        "a delay has no `timeout`",
         "does not change the value in place",
         "it returns a `Duration`",
     ] {
@@ -136,7 +136,7 @@ fn one_mistake_is_one_error() {
                 #[delay("5s")]
                 fn a(&self) -> Duration {}
             ),
-            "how long to wait is what it returns",
+            "the option of a delay is `name`",
         ),
         (
             quote!(

@@ -19,6 +19,11 @@ impl Spelled {
         Self { tokens, span }
     }
 
+    /// Whether it is written the same: in one block, that is the same type.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.tokens.to_string() == other.tokens.to_string()
+    }
+
     /// The parameters of the block, and the types projected from them, that a value of this type
     /// holds; with no place in the user's code, where only lints would look at them.
     pub(crate) fn parameters(&self, names: &[Ident]) -> Vec<TokenStream> {
@@ -41,7 +46,8 @@ impl Spelled {
     }
 }
 
-fn mentions(tokens: TokenStream, names: &[String]) -> bool {
+/// Whether one of the names stands anywhere in it.
+pub(crate) fn mentions(tokens: TokenStream, names: &[String]) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => names.iter().any(|name| ident == name),
         TokenTree::Group(group) => mentions(group.stream(), names),
@@ -206,26 +212,33 @@ pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
     }
 }
 
-/// What a type named `Result` is a result of, as far as it says so.
-pub(crate) fn success(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = peel(ty) else {
-        return None;
-    };
-    match &path.path.segments.last()?.arguments {
-        PathArguments::AngleBracketed(list) => {
-            list.args.iter().find_map(|argument| match argument {
-                GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            })
-        }
+/// The types in the angle brackets of the type's last segment: of a `Result`, what it is one of.
+pub(crate) fn arguments(ty: &Type) -> impl Iterator<Item = &Type> {
+    let segment = match peel(ty) {
+        Type::Path(path) => path.path.segments.last(),
         _ => None,
-    }
+    };
+    let arguments = segment.and_then(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(list) => Some(&list.args),
+        _ => None,
+    });
+    arguments
+        .into_iter()
+        .flatten()
+        .filter_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        })
 }
 
-/// Whether the type, or what it is a `Result` of, is plainly not `()`.
+/// Whether the type, or what it is a `Result` of, or what it goes on with as a `ControlFlow`, is
+/// plainly not `()`.
 pub(crate) fn yields_something(ty: &Type) -> bool {
     if is_named(ty, "Result") {
-        return success(ty).is_some_and(yields_something);
+        return arguments(ty).next().is_some_and(yields_something);
+    }
+    if is_named(ty, "ControlFlow") {
+        return arguments(ty).nth(1).is_some_and(yields_something);
     }
     match peel(ty) {
         Type::Tuple(tuple) => !tuple.elems.is_empty(),

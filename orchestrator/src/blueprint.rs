@@ -93,6 +93,7 @@ pub struct StepInfo {
     retry: Option<&'static str>,
     limit: Option<&'static str>,
     rate: Option<&'static str>,
+    early_exit: bool,
     takes: fn() -> &'static str,
     yields: fn() -> &'static str,
 }
@@ -114,6 +115,7 @@ impl StepInfo {
             retry: None,
             limit: None,
             rate: None,
+            early_exit: false,
             takes,
             yields,
         }
@@ -146,6 +148,12 @@ impl StepInfo {
     /// Adds the step's rate, as it was written. What holds is [`Blueprint::bounds`].
     pub const fn with_rate(mut self, rate: &'static str) -> Self {
         self.rate = Some(rate);
+        self
+    }
+
+    /// Adds that the step may end the task before the last step.
+    pub const fn with_early_exit(mut self) -> Self {
+        self.early_exit = true;
         self
     }
 
@@ -183,6 +191,11 @@ impl StepInfo {
     /// The step's rate, as it was written in the attribute.
     pub const fn rate(&self) -> Option<&'static str> {
         self.rate
+    }
+
+    /// Whether the step may end the task before the last step, by a `ControlFlow::Break`.
+    pub const fn early_exit(&self) -> bool {
+        self.early_exit
     }
 
     /// The type of the value before the step, for people: no two compilers need agree on it.

@@ -51,6 +51,9 @@ pub fn diagram<B: Blueprint>() -> String {
         let _ = writeln!(nodes, "    s{index}{}", node(step));
         let _ = writeln!(arrows, "    {before} -->|{}| s{index}", plain(step.takes()));
         before = format!("s{index}");
+        if step.early_exit() && index + 1 < B::STEPS.len() {
+            let _ = writeln!(arrows, "    {before} -.-> output");
+        }
         value = step.yields();
     }
     nodes.push_str("    output([\"done\"])\n");

@@ -1,6 +1,7 @@
 //! What the code that `#[blueprint]` writes calls. Not for anybody else: no promise is kept here.
 
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,6 +31,25 @@ impl<T, StepName> Feeds<T, StepName> for T {
     }
 }
 
+/// The value that a step ends the task with is the blueprint's output.
+///
+/// `StepName` is a type parameter that bears the step's name, for the message.
+#[diagnostic::on_unimplemented(
+    message = "step `{StepName}` ends the task with `{Self}`, but the blueprint's output is `{Output}`",
+    label = "`ControlFlow::Break` holds the output, `{Output}`"
+)]
+pub trait Ends<Output, StepName> {
+    /// Hands the value on.
+    fn end(self) -> Output;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, StepName> Ends<T, StepName> for T {
+    fn end(self) -> T {
+        self
+    }
+}
+
 /// The types in a step's `Result`, whatever alias it is written by.
 #[diagnostic::on_unimplemented(message = "`{Self}` is named `Result` but is not one")]
 pub trait StepResult {
@@ -53,6 +73,51 @@ impl<T, E> StepResult for Result<T, E> {
     fn into_result(self) -> Self {
         self
     }
+}
+
+/// The types in a step's `ControlFlow`, whatever alias it is written by.
+#[diagnostic::on_unimplemented(message = "`{Self}` is named `ControlFlow` but is not one")]
+pub trait StepFlow {
+    /// What the step ends the task with.
+    type Break;
+    /// What the step yields.
+    type Continue;
+
+    /// Itself.
+    fn into_flow(self) -> ControlFlow<Self::Break, Self::Continue>;
+}
+
+impl<B, C> StepFlow for ControlFlow<B, C> {
+    type Break = B;
+    type Continue = C;
+
+    fn into_flow(self) -> Self {
+        self
+    }
+}
+
+/// What a step returned, with its error as the failure that the engine reports.
+///
+/// # Errors
+///
+/// If the step did.
+pub fn outcome<R>(returned: R) -> Result<R::Ok, StepFailure>
+where
+    R: StepResult<Error: StepError>,
+{
+    returned.into_result().map_err(StepError::into_failure)
+}
+
+/// The same for a step that has a timeout.
+///
+/// # Errors
+///
+/// If the step did, or took too long.
+pub fn outcome_within<R>(returned: Result<R, StepFailure>) -> Result<R::Ok, StepFailure>
+where
+    R: StepResult<Error: StepError>,
+{
+    returned.and_then(outcome)
 }
 
 /// A step's own error.
@@ -96,18 +161,26 @@ impl<T: Clone> Kept for T {
 /// What the tasks share.
 pub fn shared<T: Send + Sync + 'static>() {}
 
-/// What a step returns, to be looked at for a `Result` that goes by another name.
+/// A value that flows from step to step.
+pub fn carried_between_steps<T: Send>() {}
+
+/// What a step returns, to be looked at for a `Result` or `ControlFlow` that goes by another name.
 pub struct Returned<T>(PhantomData<T>);
 
 impl<T, E> Returned<Result<T, E>> {
-    /// It is one.
+    /// It is a `Result`.
     pub const KIND: HiddenResult = HiddenResult;
 }
 
-/// What holds of [`Returned`] types that are no `Result`: an item of the type itself goes first.
+impl<B, C> Returned<ControlFlow<B, C>> {
+    /// It is a `ControlFlow`.
+    pub const KIND: HiddenControlFlow = HiddenControlFlow;
+}
+
+/// What holds of [`Returned`] types that are neither: an item of the type itself goes first.
 pub trait Plain {
     /// It is none.
-    const KIND: NoResult = NoResult;
+    const KIND: NothingHidden = NothingHidden;
 }
 
 impl<T> Plain for Returned<T> {}
@@ -115,22 +188,38 @@ impl<T> Plain for Returned<T> {}
 /// A `Result` under another name.
 pub struct HiddenResult;
 
+/// A `ControlFlow` under another name.
+pub struct HiddenControlFlow;
+
 /// Anything else.
-pub struct NoResult;
+pub struct NothingHidden;
 
 /// What a step may return under any name.
 #[diagnostic::on_unimplemented(
     message = "a step returns a `Result` under another name",
     label = "name it `Result`, so that its errors end the task"
 )]
-pub trait Accepted {
-    /// Takes what is accepted.
-    fn accept(self);
+pub trait NoResult: Sized {
+    /// Hands it on.
+    fn no_result(self) -> Self {
+        self
+    }
 }
 
-impl Accepted for NoResult {
-    fn accept(self) {}
+/// What a step may return under any name.
+#[diagnostic::on_unimplemented(
+    message = "a step returns a `ControlFlow` under another name",
+    label = "name it `ControlFlow`, so that its `Break` ends the task"
+)]
+pub trait NoControlFlow: Sized {
+    /// Takes it.
+    fn no_control_flow(self) {}
 }
+
+impl NoResult for NothingHidden {}
+impl NoResult for HiddenControlFlow {}
+impl NoControlFlow for NothingHidden {}
+impl NoControlFlow for HiddenResult {}
 
 /// Whether `when` wants another attempt after this error.
 pub fn asked<E>(error: &E, when: impl FnOnce(&E) -> bool) -> bool {
@@ -200,10 +289,10 @@ pub type Encoded = anyhow::Result<(&'static str, String)>;
 
 /// A reference to a value that can be stored.
 ///
-/// The implementation of `Durable` has this as its condition, `for<'a> &'a T: Stored<T>`, and calls
-/// it. The lifetime puts the question whether `T` can be stored off to where a journal is used:
+/// The implementation of `Durable` has this as its condition, `for<'a> &'a T: Stored<T, PLACE>`, and
+/// calls it. The lifetime puts the question whether `T` can be stored off to where a journal is used:
 /// asked of `T` alone, rustc answers it at once, and refuses a blueprint that is never stored.
-pub trait Stored<T> {
+pub trait Stored<T, const PLACE: usize> {
     /// A state as something to store.
     ///
     /// # Errors
@@ -219,7 +308,7 @@ pub trait Stored<T> {
     fn decode(json: &str) -> anyhow::Result<T>;
 }
 
-impl<T: Storable> Stored<T> for &T {
+impl<T: Storable, const PLACE: usize> Stored<T, PLACE> for &T {
     fn encode(self, step: &'static str) -> Encoded {
         Ok((step, self.to_json()?))
     }

@@ -2,10 +2,14 @@
 //!
 //! Each file tests one side of it; the paused clock of tokio makes delays and pauses pass at once.
 
+mod bounds;
+mod early_exit;
 mod flow;
 mod generics;
 mod hygiene;
 mod lints;
+mod names;
+mod objects;
 mod retry;
 mod size;
 mod stored;

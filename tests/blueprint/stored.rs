@@ -85,3 +85,26 @@ fn a_generic_blueprint_is_stored_if_its_payload_can_be() {
     let state = Generic::<u8>::decode("end", "[1,2]").unwrap();
     assert_eq!(Generic::<u8>::encode(&state).unwrap().1, "[1,2]");
 }
+
+/// `u8` flows under its own name, and as what the `Result` holds.
+struct Twice;
+
+#[blueprint]
+impl Twice {
+    #[step]
+    async fn first(&self, number: u8) -> anyhow::Result<u8> {
+        Ok(number)
+    }
+
+    #[delay]
+    fn last(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn a_type_that_is_written_in_two_ways_is_stored() {
+    let (step, json) = Twice::encode(&Twice::start(7)).unwrap();
+    assert_eq!((step, json.as_str()), ("first", "7"));
+    assert!(Twice::decode("$end", "7").is_ok());
+}

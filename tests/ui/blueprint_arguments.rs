@@ -2,7 +2,7 @@ use orchestrator::{Orchestrator, blueprint};
 
 struct P;
 
-#[blueprint(name = "x", crate = "orchestrator")]
+#[blueprint(crate = "orchestrator", nam = "x")]
 impl P {
     #[step]
     async fn emit(&self) {}

@@ -7,8 +7,8 @@ impl P {
     #[step(tiemout = "10s")]
     async fn slip(&self) {}
 
-    #[step(limit = 3)]
-    async fn not_yet(&self) {}
+    #[step(throttle = 3)]
+    async fn unheard_of(&self) {}
 
     #[step(retry = 2, backoff = "1s")]
     async fn outer(&self) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::{Expr, Lit, Meta};
 
+use crate::conditions;
 use crate::errors::Errors;
 
 /// Which of the helper attributes it is.
@@ -21,7 +22,7 @@ pub(crate) struct Mark {
     pub(crate) arguments: TokenStream,
 }
 
-/// A run of neighbouring attributes that holds one of ours.
+/// The mark and the doc comment of a fn.
 pub(crate) struct Found {
     pub(crate) mark: Mark,
     pub(crate) doc: String,
@@ -31,7 +32,12 @@ pub(crate) struct Found {
 pub(crate) struct Run {
     /// All but ours.
     pub(crate) kept: TokenStream,
+    /// What is known before any `cfg` is evaluated.
     pub(crate) found: Option<Found>,
+    /// What matters to the pipeline, as it was written.
+    pub(crate) ours: TokenStream,
+    /// Whether it hangs on a `cfg` if, or how, the fn is a step.
+    pub(crate) is_conditional: bool,
     /// Whether it holds both of ours, so that nothing more can be said of the fn.
     is_ambiguous: bool,
 }
@@ -42,10 +48,12 @@ impl Run {
         let mut run = Self {
             kept: TokenStream::new(),
             found: None,
+            ours: TokenStream::new(),
+            is_conditional: false,
             is_ambiguous: false,
         };
         let mut docs = Vec::new();
-        let mut conditions = Vec::new();
+        let (mut may_be_marked, mut may_be_left_out) = (false, false);
         let mut next = Some(pound);
         while let Some(pound) = next.take() {
             let Some(TokenTree::Group(group)) = rest.pop_if(is_bracketed) else {
@@ -53,33 +61,36 @@ impl Run {
                 run.kept.extend([pound]);
                 break;
             };
+            let attribute = [pound, TokenTree::Group(group.clone())];
             if let Some(mark) = ours(&group) {
+                run.ours.extend(attribute);
                 run.add(mark, errors);
-            } else if let Some(name) = ours_by_condition(&group) {
-                errors.at(
-                    name.span(),
-                    format!("`#[{name}]` can't depend on a `cfg`: which steps there are must be known before it is evaluated"),
-                );
+            } else if let Some(split) = conditions::split(&group) {
+                may_be_marked |= split.marks;
+                may_be_left_out |= split.leaves_out;
+                run.kept.extend(split.kept);
+                run.ours.extend(split.ours);
             } else {
-                docs.extend(doc(&group));
-                conditions.extend(condition(&group));
-                run.kept.extend([pound, TokenTree::Group(group)]);
+                let is_cfg = conditions::word(&group.stream()).is_some_and(|word| word == "cfg");
+                let doc = doc(&group);
+                if is_cfg || doc.is_some() {
+                    run.ours.extend(attribute.clone());
+                }
+                may_be_left_out |= is_cfg;
+                docs.extend(doc);
+                run.kept.extend(attribute);
             }
             next = rest
                 .pop_if(|token| matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#'));
         }
         if run.is_ambiguous {
             run.found = None;
+            return run;
         }
         if let Some(found) = &mut run.found {
             docs.join("\n").trim().clone_into(&mut found.doc);
-            for cfg in conditions {
-                errors.at(
-                    cfg.span(),
-                    "a step can't depend on a `cfg`: put the `cfg` into its body, or on the whole `impl` block",
-                );
-            }
         }
+        run.is_conditional = may_be_marked || (may_be_left_out && run.found.is_some());
         run
     }
 
@@ -110,7 +121,8 @@ fn is_bracketed(token: &mut TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket)
 }
 
-fn kind(ident: &Ident) -> Option<Kind> {
+/// Which of ours has this name.
+pub(crate) fn kind(ident: &Ident) -> Option<Kind> {
     if ident == "step" {
         Some(Kind::Step)
     } else if ident == "delay" {
@@ -122,44 +134,12 @@ fn kind(ident: &Ident) -> Option<Kind> {
 
 /// What the brackets hold, if it is one of ours.
 fn ours(group: &Group) -> Option<Mark> {
-    let mut tokens = group.stream().into_iter();
-    let Some(TokenTree::Ident(name)) = tokens.next() else {
-        return None;
-    };
-    let arguments: TokenStream = tokens.collect();
-    let is_path = matches!(
-        arguments.clone().into_iter().next(),
-        Some(TokenTree::Punct(punct)) if punct.as_char() == ':'
-    );
-    match kind(&name) {
-        Some(kind) if !is_path => Some(Mark {
-            kind,
-            name,
-            arguments,
-        }),
-        _ => None,
-    }
-}
-
-/// The word `step` or `delay` in `#[cfg_attr(condition, step)]`.
-fn ours_by_condition(group: &Group) -> Option<Ident> {
-    let mut tokens = group.stream().into_iter();
-    match tokens.next() {
-        Some(TokenTree::Ident(name)) if name == "cfg_attr" => {}
-        _ => return None,
-    }
-    let Some(TokenTree::Group(arguments)) = tokens.next() else {
-        return None;
-    };
-    let mut after_comma = false;
-    for token in arguments.stream() {
-        match token {
-            TokenTree::Ident(name) if after_comma && kind(&name).is_some() => return Some(name),
-            TokenTree::Punct(punct) => after_comma = punct.as_char() == ',',
-            _ => after_comma = false,
-        }
-    }
-    None
+    let name = conditions::word(&group.stream())?;
+    Some(Mark {
+        kind: kind(&name)?,
+        name,
+        arguments: group.stream().into_iter().skip(1).collect(),
+    })
 }
 
 /// The line of a doc comment.
@@ -180,14 +160,6 @@ fn doc(group: &Group) -> Option<String> {
             }
             _ => None,
         },
-        _ => None,
-    }
-}
-
-/// The word `cfg` of `#[cfg(…)]`.
-fn condition(group: &Group) -> Option<Ident> {
-    match group.stream().into_iter().next() {
-        Some(TokenTree::Ident(name)) if name == "cfg" => Some(name),
         _ => None,
     }
 }

@@ -8,36 +8,72 @@ use crate::errors::Errors;
 use crate::generics;
 use crate::model::Pipeline;
 use crate::names::{Names, never_arm, this};
+use crate::parse::{self, Head, MarkedFn, Parsed};
 use crate::signature::Step;
 use crate::types::Spelled;
-use crate::{durable, expressions, parse, run, values};
+use crate::{durable, expressions, probe, run, values};
 
 /// Expands `#[blueprint(arguments)] item`.
 pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let parsed = parse::parse(item, &mut errors);
-    let generated = parsed.head.map(|head| {
-        // What no stand-in can be written for.
-        let is_beyond = head.refuse_lifetimes(&mut errors) | head.refuse_unnamed(&mut errors);
-        let pipeline = Pipeline::new(arguments, head, parsed.steps, &mut errors);
-        let items = if errors.is_empty() && !pipeline.repeats_a_name() {
-            pipeline_items(&pipeline)
-        } else if is_beyond {
-            TokenStream::new()
-        } else {
-            stub_items(&pipeline)
-        };
-        let inherited = &pipeline.inherited;
+    let Parsed {
+        emitted,
+        head,
+        header,
+        fns,
+    } = parse::parse(item, &mut errors);
+    let generated = head.map(|head| {
+        if fns.iter().any(|marked| marked.is_conditional) {
+            return probe::write(&arguments, &head, &header, &fns, &errors);
+        }
+        let inherited = head.inherited.clone();
+        let items = items(arguments, &head, fns, &mut errors);
         quote_spanned! {Span::mixed_site()=>
             #(#inherited)*
             const _: () = { #items };
         }
     });
     // The user's own items come first: an editor looks for a name's first occurrence.
-    let mut tokens = parsed.emitted;
+    let mut tokens = emitted;
     tokens.extend(errors.into_tokens());
     tokens.extend(generated);
     tokens
+}
+
+/// Expands the derive of a probe: the same, now that it is known which fns are there.
+pub(crate) fn probed(probe: TokenStream) -> TokenStream {
+    let Some((probe, mut errors)) = probe::read(probe) else {
+        return TokenStream::new();
+    };
+    if probe.fns.is_empty() && errors.is_empty() {
+        errors.at(
+            probe.head.impl_span,
+            "a blueprint without steps: each of them is left out by its `cfg`",
+        );
+    }
+    let items = items(probe.arguments, &probe.head, probe.fns, &mut errors);
+    let mut tokens = errors.into_tokens();
+    tokens.extend(items);
+    tokens
+}
+
+/// The items beside the user's `impl`.
+fn items(
+    arguments: TokenStream,
+    head: &Head,
+    fns: Vec<MarkedFn>,
+    errors: &mut Errors,
+) -> TokenStream {
+    // What no stand-in can be written for.
+    let is_beyond = head.refuse_lifetimes(errors) | head.refuse_unnamed(errors);
+    let pipeline = Pipeline::new(arguments, head, fns, errors);
+    if errors.is_empty() && !pipeline.repeats_a_name() {
+        pipeline_items(&pipeline)
+    } else if is_beyond {
+        TokenStream::new()
+    } else {
+        stub_items(&pipeline)
+    }
 }
 
 impl Pipeline {

@@ -12,6 +12,7 @@
 
 mod arm;
 mod attributes;
+mod conditions;
 mod durable;
 mod duration;
 mod entries;
@@ -23,6 +24,7 @@ mod model;
 mod names;
 mod options;
 mod parse;
+mod probe;
 mod rate;
 mod run;
 mod signature;
@@ -194,4 +196,11 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::blueprint(arguments.into(), item.into()).into()
+}
+
+/// Makes the pipeline of a block whose steps hang on a `cfg`. Not for anybody else.
+#[doc(hidden)]
+#[proc_macro_derive(Conditional, attributes(step, delay, __block, __signature))]
+pub fn conditional(probe: TokenStream) -> TokenStream {
+    expand::probed(probe.into()).into()
 }

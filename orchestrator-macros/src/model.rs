@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Attribute;
 
 use crate::attributes::Kind;
 use crate::entries;
@@ -19,8 +18,6 @@ use crate::values;
 pub(crate) struct Pipeline {
     /// The path of the runtime crate.
     pub(crate) runtime: TokenStream,
-    /// Attributes of the block that hold for the generated code, too.
-    pub(crate) inherited: Vec<Attribute>,
     pub(crate) name: String,
     pub(crate) self_ty: TokenStream,
     pub(crate) generics: Generics,
@@ -44,30 +41,33 @@ impl Pipeline {
     /// The pipeline of a block. With errors it holds the types as far as they are known.
     pub(crate) fn new(
         arguments: TokenStream,
-        head: Head,
-        marked: Vec<MarkedFn>,
+        head: &Head,
+        fns: Vec<MarkedFn>,
         errors: &mut Errors,
     ) -> Self {
         let Arguments { runtime, name } = Arguments::new(arguments, errors);
         let name = name.or_else(|| head.name().map(plain)).unwrap_or_default();
-        if marked.is_empty() && errors.is_empty() {
+        if fns.is_empty() && errors.is_empty() {
             errors.at(
                 head.impl_span,
                 "a blueprint without steps: mark the fns that are its steps with `#[step]`",
             );
         }
         let self_ty = &head.self_ty;
-        let steps: Vec<Step> = marked
+        let steps: Vec<Step> = fns
             .into_iter()
-            .map(|marked| Step::new(marked, self_ty, errors))
+            .filter_map(
+                |MarkedFn {
+                     found, signature, ..
+                 }| { Some(Step::new(found?, &signature, self_ty, errors)) },
+            )
             .collect();
         refuse_equal_names(&steps, errors);
         let flow = flow(&steps, &runtime, head.impl_span);
-        let generics = Generics::new(&head, &steps);
+        let generics = Generics::new(head, &steps);
         let payloads = payloads(&flow, &generics.names);
         Self {
             runtime,
-            inherited: head.inherited,
             name,
             self_ty: head.self_ty.to_token_stream(),
             generics,
@@ -126,6 +126,11 @@ struct Arguments {
     /// The runtime crate: `::orchestrator`, unless `crate = …` says otherwise.
     runtime: TokenStream,
     name: Option<String>,
+}
+
+/// The path of the runtime crate that `#[blueprint(arguments)]` names.
+pub(crate) fn runtime(arguments: TokenStream) -> TokenStream {
+    Arguments::new(arguments, &mut Errors::default()).runtime
 }
 
 impl Arguments {

@@ -8,7 +8,7 @@ use quote::{ToTokens as _, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Signature, Token, Type, Visibility, WhereClause};
 
-use crate::attributes::{Found, Mark, Run};
+use crate::attributes::{Found, Run};
 use crate::errors::Errors;
 use crate::types;
 
@@ -18,8 +18,10 @@ pub(crate) struct Parsed {
     pub(crate) emitted: TokenStream,
     /// The head of the `impl`; `None` if it is none that a blueprint can be made from.
     pub(crate) head: Option<Head>,
+    /// All before the body.
+    pub(crate) header: TokenStream,
     /// The marked fns in source order.
-    pub(crate) steps: Vec<MarkedFn>,
+    pub(crate) fns: Vec<MarkedFn>,
 }
 
 /// `impl<…> SelfType where …`.
@@ -67,8 +69,12 @@ impl Head {
 
 /// A fn marked `#[step]` or `#[delay]`.
 pub(crate) struct MarkedFn {
-    pub(crate) mark: Mark,
-    pub(crate) doc: String,
+    /// `None` if it hangs on a `cfg` whether it is marked.
+    pub(crate) found: Option<Found>,
+    /// Its attributes that matter to the pipeline, as they were written.
+    pub(crate) attributes: TokenStream,
+    /// Whether it hangs on a `cfg` if, or how, it is a step.
+    pub(crate) is_conditional: bool,
     pub(crate) signature: Signature,
 }
 
@@ -101,13 +107,13 @@ pub(crate) fn parse(item: TokenStream, errors: &mut Errors) -> Parsed {
         }
     };
 
-    let mut steps = Vec::new();
-    let mut emitted = header;
+    let mut fns = Vec::new();
+    let mut emitted = header.clone();
     if let Some(body) = body {
         // What is wrong with the steps of something that is no blueprint does not matter.
         let mut ignored = Errors::default();
         let errors = if head.is_some() { errors } else { &mut ignored };
-        let inner = parse_body(body.stream(), &mut steps, errors);
+        let inner = parse_body(body.stream(), &mut fns, errors);
         let mut group = Group::new(Delimiter::Brace, inner);
         group.set_span(body.span());
         emitted.extend([TokenTree::Group(group)]);
@@ -115,13 +121,15 @@ pub(crate) fn parse(item: TokenStream, errors: &mut Errors) -> Parsed {
     Parsed {
         emitted,
         head,
-        steps,
+        header,
+        fns,
     }
 }
 
 const NOT_AN_IMPL: &str = "`#[blueprint]` goes on the `impl` block that holds the steps";
 
-fn parse_head(input: ParseStream<'_>) -> syn::Result<Head> {
+/// Parses all before the body.
+pub(crate) fn parse_head(input: ParseStream<'_>) -> syn::Result<Head> {
     let attributes = input.call(Attribute::parse_outer)?;
     let start = input.span();
     let _: Option<Token![default]> = input.parse()?;
@@ -178,7 +186,7 @@ fn parse_head(input: ParseStream<'_>) -> syn::Result<Head> {
 }
 
 /// Goes through the block's tokens, takes our attributes out and keeps the signatures under them.
-fn parse_body(body: TokenStream, steps: &mut Vec<MarkedFn>, errors: &mut Errors) -> TokenStream {
+fn parse_body(body: TokenStream, fns: &mut Vec<MarkedFn>, errors: &mut Errors) -> TokenStream {
     let mut emitted = TokenStream::new();
     let mut rest: Vec<TokenTree> = body.into_iter().collect();
     // From the end, so that taking a token is cheap.
@@ -191,19 +199,41 @@ fn parse_body(body: TokenStream, steps: &mut Vec<MarkedFn>, errors: &mut Errors)
         }
         let run = Run::take(token, &mut rest, errors);
         emitted.extend(run.kept);
-        let Some(found) = run.found else { continue };
+        if run.found.is_none() && !run.is_conditional {
+            continue;
+        }
         emitted.extend(allowances());
-        let after = rest.iter().rev().cloned().collect();
-        match parse_signature.parse2(after) {
-            Ok(signature) => steps.push(MarkedFn {
-                mark: found.mark,
-                doc: found.doc,
+        match parse_signature.parse2(item_at_end(&rest)) {
+            Ok(signature) => fns.push(MarkedFn {
+                found: run.found,
+                attributes: run.ours,
+                is_conditional: run.is_conditional,
                 signature,
             }),
-            Err(error) => errors.push(explain(&found, &error, &rest)),
+            Err(error) => errors.push(explain(run.found.as_ref(), &error, &rest)),
         }
     }
     emitted
+}
+
+/// The item that the reversed tokens begin with: up to its body, or to what may be one.
+fn item_at_end(reversed: &[TokenTree]) -> TokenStream {
+    let mut item = Vec::new();
+    let mut tokens = reversed.iter().rev().peekable();
+    while let Some(token) = tokens.next() {
+        item.push(token.clone());
+        let is_braced =
+            matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        // `[u8; { N }]` is a group, but `Page<{ N }>` is none.
+        let is_in_generics = matches!(
+            tokens.peek(),
+            Some(TokenTree::Punct(next)) if matches!(next.as_char(), '>' | ',')
+        );
+        if is_braced && !is_in_generics {
+            break;
+        }
+    }
+    item.into_iter().collect()
 }
 
 /// Silences the lints whose advice on a signature a step can't follow.
@@ -229,7 +259,7 @@ fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {
 }
 
 /// Says of a marked item whose signature can't be parsed what is the matter.
-fn explain(found: &Found, error: &syn::Error, reversed: &[TokenTree]) -> syn::Error {
+fn explain(found: Option<&Found>, error: &syn::Error, reversed: &[TokenTree]) -> syn::Error {
     let is_fn = reversed
         .iter()
         .rev()
@@ -241,8 +271,10 @@ fn explain(found: &Found, error: &syn::Error, reversed: &[TokenTree]) -> syn::Er
         let message = format!("this step's signature can't be read: {error}");
         return syn::Error::new(error.span(), message);
     }
-    let Mark { name, .. } = &found.mark;
-    syn::Error::new(name.span(), format!("`#[{name}]` goes on a fn"))
+    match found.map(|found| &found.mark.name) {
+        Some(name) => syn::Error::new(name.span(), format!("`#[{name}]` goes on a fn")),
+        None => syn::Error::new(error.span(), "a step is a fn"),
+    }
 }
 
 /// The name of the fn without the `r#` of a raw identifier.

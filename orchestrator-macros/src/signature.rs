@@ -3,10 +3,10 @@
 use proc_macro2::{Ident, Span};
 use syn::{FnArg, PatType, ReceiverKind, Safety, Signature, Type};
 
-use crate::attributes::Kind;
+use crate::attributes::{Found, Kind};
 use crate::errors::Errors;
 use crate::options::Options;
-use crate::parse::{MarkedFn, plain};
+use crate::parse::plain;
 use crate::types::{self, Spelled};
 
 /// A step or a delay of the pipeline.
@@ -50,21 +50,24 @@ pub(crate) struct Returns {
 
 impl Step {
     /// What the fn says of itself. With errors, the types that are beyond use are left out.
-    pub(crate) fn new(marked: MarkedFn, self_ty: &Type, errors: &mut Errors) -> Self {
-        let MarkedFn {
-            mark,
-            doc,
-            signature,
-        } = marked;
+    pub(crate) fn new(
+        found: Found,
+        signature: &Signature,
+        self_ty: &Type,
+        errors: &mut Errors,
+    ) -> Self {
+        let Found { mark, doc } = found;
         let kind = mark.kind;
-        refuse_qualifiers(&signature, kind, errors);
-        let self_span = receiver(&signature, errors);
+        refuse_qualifiers(signature, kind, errors);
+        let self_span = receiver(signature, errors);
         let before = errors.count();
-        let (value, context) = arguments(&signature, errors);
+        let (value, context) = arguments(signature, errors);
         let takes = value.map_or(Takes::Nothing, |ty| takes(ty, kind, self_ty, errors));
-        let returns = returns(&signature, self_ty, errors);
+        let returns = returns(signature, self_ty, errors);
         let is_understood = errors.count() == before;
+        let before = errors.count();
         let options = Options::of(&mark, errors);
+        let has_all_options = errors.count() == before;
         let name = plain(&signature.ident);
         let id = options.name.as_ref().map_or(&name, |(id, _)| id).clone();
         let step = Self {
@@ -80,8 +83,10 @@ impl Step {
             options,
             self_span,
         };
-        step.refuse_lost_values(&signature, is_understood, errors);
-        step.refuse_idle_retry(errors);
+        step.refuse_lost_values(signature, is_understood, errors);
+        if has_all_options {
+            step.refuse_idle_retry(errors);
+        }
         step
     }
 
@@ -248,6 +253,17 @@ fn arguments<'a>(signature: &'a Signature, errors: &mut Errors) -> (Option<&'a P
     let mut value = None;
     let mut context = false;
     for argument in typed {
+        for attribute in &argument.attrs {
+            if ["cfg", "cfg_attr"]
+                .iter()
+                .any(|name| attribute.path().is_ident(name))
+            {
+                errors.under(
+                    attribute,
+                    "an argument can't depend on a `cfg`: put it on the step, and write a step for each case",
+                );
+            }
+        }
         let bare = match types::peel(&argument.ty) {
             Type::Reference(reference) => &*reference.elem,
             ty => ty,

@@ -15,7 +15,7 @@ fn errors(arguments: TokenStream, item: TokenStream) -> Vec<String> {
     let mut errors = Errors::default();
     let parsed = parse::parse(item, &mut errors);
     if let Some(head) = parsed.head {
-        Pipeline::new(arguments, head, parsed.steps, &mut errors);
+        Pipeline::new(arguments, &head, parsed.fns, &mut errors);
     }
     errors.messages()
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub use anyhow;
+pub use orchestrator_macros::Conditional;
 
 use tokio::time::Sleep;
 

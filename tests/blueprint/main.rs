@@ -3,6 +3,7 @@
 //! Each file tests one side of it; the paused clock of tokio makes delays and pauses pass at once.
 
 mod bounds;
+mod conditional;
 mod early_exit;
 mod flow;
 mod generics;

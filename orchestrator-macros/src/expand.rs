@@ -30,6 +30,7 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
         let items = items(arguments, &head, fns, &mut errors);
         quote_spanned! {Span::mixed_site()=>
             #(#inherited)*
+            #[allow(deprecated)]
             const _: () = { #items };
         }
     });

@@ -49,6 +49,7 @@ pub(crate) fn write(
     });
     quote_spanned! {at=>
         #(#inherited)*
+        #[allow(deprecated)]
         const _: () = {
             #[derive(#runtime::__private::Conditional)]
             #[#block((#arguments) (#header) (#broken))]

@@ -8,7 +8,6 @@ mod early_exit;
 mod flow;
 mod generics;
 mod hygiene;
-mod lints;
 mod names;
 mod objects;
 mod retry;

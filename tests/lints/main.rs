@@ -51,16 +51,15 @@
 )]
 #![expect(
     clippy::implicit_return,
-    clippy::redundant_pub_crate,
     clippy::arbitrary_source_item_ordering,
     clippy::absolute_paths,
-    unreachable_pub,
     reason = "the test's own code"
 )]
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 
-use orchestrator::blueprint;
+use orchestrator::{Rate, StepContext, blueprint};
 
 /// A payload.
 #[derive(Debug, Clone)]
@@ -76,9 +75,13 @@ pub struct Payload {
 pub struct Linted<T> {
     /// What is asked.
     asked: T,
+    /// How often.
+    often: Rate,
+    /// How many.
+    most: usize,
 }
 
-#[blueprint]
+#[blueprint(name = "linted")]
 impl<T: Send + Sync + Clone + core::fmt::Debug> Linted<T> {
     /// By value.
     #[step(timeout = "1s", retry(times = 2, backoff = "1ms", when = Self::worth_it))]
@@ -93,6 +96,24 @@ impl<T: Send + Sync + Clone + core::fmt::Debug> Linted<T> {
             return Err(core::fmt::Error);
         }
         Ok(())
+    }
+
+    /// With bounds, and a way out before the end.
+    #[step(limit = self.most, rate = self.often, name = "may-end")]
+    async fn may_end(&self, pair: &(Payload, T), cx: &StepContext) -> ControlFlow<(Payload, T)> {
+        if pair.0.number == cx.attempt() {
+            return ControlFlow::Break(pair.clone());
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The same in a `Result`, by value.
+    #[step(limit = 3, rate = "100/s", timeout = "1s", retry = 1)]
+    async fn may_end_or_fail(
+        &self,
+        pair: (Payload, T),
+    ) -> Result<ControlFlow<(Payload, T), (Payload, T)>, core::fmt::Error> {
+        Ok(ControlFlow::Continue(pair))
     }
 
     /// A pause.
@@ -118,6 +139,62 @@ impl<T: Send + Sync + Clone + core::fmt::Debug> Linted<T> {
     }
 }
 
+/// Steps that hang on a `cfg`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Conditional;
+
+#[blueprint]
+impl Conditional {
+    /// There.
+    #[cfg(test)]
+    #[step(limit = 1)]
+    async fn first(&self, payload: Payload) -> Result<ControlFlow<u32, u32>, core::fmt::Error> {
+        Ok(ControlFlow::Break(payload.number))
+    }
+
+    /// Not there.
+    #[cfg(not(test))]
+    #[step]
+    async fn first(&self, payload: Payload) -> u64 {
+        payload.number.into()
+    }
+
+    /// Marked.
+    #[cfg_attr(test, step(timeout = "1s"))]
+    async fn second(&self, number: &u32) {
+        let _: &u32 = number;
+    }
+}
+
+/// Attributes of other crates.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Instrumented;
+
+#[blueprint]
+impl Instrumented {
+    /// Above.
+    #[tracing::instrument(skip(self))]
+    #[step(timeout = "1s", retry = 1)]
+    async fn above(&self, payload: Payload) -> Result<u32, core::fmt::Error> {
+        Ok(payload.number)
+    }
+
+    /// Below.
+    #[step]
+    #[must_use]
+    #[tracing::instrument(level = "debug", skip(self), ret)]
+    async fn below(&self, number: u32) -> u64 {
+        number.into()
+    }
+
+    /// Old.
+    #[deprecated]
+    #[step]
+    async fn old(&self, _number: &u64) {}
+}
+
 /// The same without parameters.
 #[derive(Debug)]
 pub(crate) struct Plain;
@@ -133,6 +210,11 @@ impl Plain {
 
 #[test]
 fn linted_code_is_used() {
-    let _: Linted<u8> = Linted { asked: 1 };
-    let _: Plain = Plain;
+    let linted = Linted {
+        asked: 1,
+        often: Rate::per_second(1),
+        most: 1,
+    };
+    let _: (Linted<u8>, Plain, Conditional, Instrumented) =
+        (linted, Plain, Conditional, Instrumented);
 }

@@ -212,7 +212,7 @@ impl<'a> Arm<'a> {
         };
         let cx = self.step.context.then(|| quote_spanned!(at=> cx));
         if self.step.is_async {
-            let runner = Names::runner(&self.step.name);
+            let runner = self.names.runner(&self.step.name);
             quote_spanned!(at=> #runner(#this, #value #cx))
         } else {
             let self_ty = &self.pipeline.self_ty;

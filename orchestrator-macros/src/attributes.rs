@@ -1,6 +1,7 @@
 //! The helper attributes `#[step]` and `#[delay]`, found among a fn's attributes.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::quote_spanned;
 use syn::{Expr, Lit, Meta};
 
 use crate::conditions;
@@ -18,7 +19,7 @@ pub(crate) struct Mark {
     pub(crate) kind: Kind,
     /// The word itself.
     pub(crate) name: Ident,
-    /// What follows it in the brackets.
+    /// What stands in the parentheses after it.
     pub(crate) arguments: TokenStream,
 }
 
@@ -62,8 +63,8 @@ impl Run {
                 break;
             };
             let attribute = [pound, TokenTree::Group(group.clone())];
-            if let Some(mark) = ours(&group) {
-                run.ours.extend(attribute);
+            if let Some(mark) = ours(&group, errors) {
+                run.ours.extend(written(&mark));
                 run.add(mark, errors);
             } else if let Some(split) = conditions::split(&group) {
                 may_be_marked |= split.marks;
@@ -71,7 +72,7 @@ impl Run {
                 run.kept.extend(split.kept);
                 run.ours.extend(split.ours);
             } else {
-                let is_cfg = conditions::word(&group.stream()).is_some_and(|word| word == "cfg");
+                let is_cfg = conditions::is_cfg(&group.stream());
                 let doc = doc(&group);
                 if is_cfg || doc.is_some() {
                     run.ours.extend(attribute.clone());
@@ -117,6 +118,14 @@ impl Run {
     }
 }
 
+/// The attribute that the mark is.
+fn written(mark: &Mark) -> TokenStream {
+    let Mark {
+        name, arguments, ..
+    } = mark;
+    quote_spanned!(name.span()=> #[#name(#arguments)])
+}
+
 fn is_bracketed(token: &mut TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket)
 }
@@ -133,12 +142,32 @@ pub(crate) fn kind(ident: &Ident) -> Option<Kind> {
 }
 
 /// What the brackets hold, if it is one of ours.
-fn ours(group: &Group) -> Option<Mark> {
+fn ours(group: &Group, errors: &mut Errors) -> Option<Mark> {
     let name = conditions::word(&group.stream())?;
+    let kind = kind(&name)?;
+    let after: TokenStream = group.stream().into_iter().skip(1).collect();
+    let mut tokens = after.clone().into_iter();
+    let arguments = match (tokens.next(), tokens.next()) {
+        (None, _) => TokenStream::new(),
+        (Some(TokenTree::Group(list)), None) if list.delimiter() == Delimiter::Parenthesis => {
+            list.stream()
+        }
+        _ => {
+            let example = match kind {
+                Kind::Step => "timeout = \"10s\"",
+                Kind::Delay => "name = \"a_name\"",
+            };
+            errors.under(
+                after,
+                format!("write `#[{name}]` or `#[{name}({example})]`"),
+            );
+            TokenStream::new()
+        }
+    };
     Some(Mark {
-        kind: kind(&name)?,
+        kind,
         name,
-        arguments: group.stream().into_iter().skip(1).collect(),
+        arguments,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::quote;
+use syn::Meta;
 
 use crate::attributes::kind;
 
@@ -24,7 +25,7 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
         Some(TokenTree::Ident(name)) if name == "cfg_attr" => name,
         _ => return None,
     };
-    let Some(TokenTree::Group(list)) = tokens.next() else {
+    let (Some(TokenTree::Group(list)), None) = (tokens.next(), tokens.next()) else {
         return None;
     };
     let mut parts = at_commas(list.stream()).into_iter();
@@ -32,6 +33,11 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
     let (mut kept, mut ours) = (Vec::new(), Vec::new());
     let (mut marks, mut leaves_out) = (false, false);
     for part in parts {
+        // What is wrong with it, rustc says of the fn.
+        if syn::parse2::<Meta>(part.clone()).is_err() {
+            kept.push(part);
+            continue;
+        }
         let nested = split(&Group::new(Delimiter::Bracket, part.clone()));
         if let Some(nested) = nested {
             marks |= nested.marks;
@@ -81,6 +87,12 @@ fn content(attribute: TokenStream) -> Option<TokenStream> {
         TokenTree::Group(group) => Some(group.stream()),
         _ => None,
     })
+}
+
+/// Whether it is a `cfg(…)`; what is wrong with another, rustc says of the fn.
+pub(crate) fn is_cfg(attribute: &TokenStream) -> bool {
+    let list = syn::parse2::<Meta>(attribute.clone());
+    matches!(list, Ok(Meta::List(list)) if list.path.is_ident("cfg"))
 }
 
 /// The word that an attribute begins with, unless it is the beginning of a path.

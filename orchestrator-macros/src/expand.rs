@@ -1,7 +1,7 @@
 //! A checked pipeline -> code.
 
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{ToTokens as _, quote, quote_spanned};
 
 use crate::attributes::Kind;
 use crate::errors::Errors;
@@ -67,14 +67,29 @@ fn items(
 ) -> TokenStream {
     // What no stand-in can be written for.
     let is_beyond = head.refuse_lifetimes(errors) | head.refuse_unnamed(errors);
+    let names = Names::unlike(&written(head, &fns));
     let pipeline = Pipeline::new(arguments, head, fns, errors);
     if errors.is_empty() && !pipeline.repeats_a_name() {
-        pipeline_items(&pipeline)
+        pipeline_items(&pipeline, &names)
     } else if is_beyond {
         TokenStream::new()
     } else {
         stub_items(&pipeline)
     }
+}
+
+/// The user's tokens of which generated items hold some.
+fn written(head: &Head, fns: &[MarkedFn]) -> TokenStream {
+    let Head {
+        self_ty, generics, ..
+    } = head;
+    let clause = &generics.where_clause;
+    let mut tokens = quote!(#self_ty #generics #clause);
+    for marked in fns {
+        tokens.extend(marked.attributes.clone());
+        marked.signature.to_tokens(&mut tokens);
+    }
+    tokens
 }
 
 impl Pipeline {
@@ -139,14 +154,13 @@ fn clause(written: &[TokenStream], added: &[TokenStream]) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> where #(#written,)* #(#added,)*)
 }
 
-fn pipeline_items(pipeline: &Pipeline) -> TokenStream {
-    let names = Names::new();
-    let state = state(pipeline, &names);
-    let checks = run::checks(pipeline);
-    let links = run::links(pipeline, &names);
-    let runners = run::runners(pipeline);
-    let blueprint = blueprint_impl(pipeline, &names);
-    let durable = durable::implementation(pipeline, &names);
+fn pipeline_items(pipeline: &Pipeline, names: &Names) -> TokenStream {
+    let state = state(pipeline, names);
+    let checks = run::checks(pipeline, names);
+    let links = run::links(pipeline, names);
+    let runners = run::runners(pipeline, names);
+    let blueprint = blueprint_impl(pipeline, names);
+    let durable = durable::implementation(pipeline, names);
     quote_spanned! {Span::mixed_site()=>
         #state
         #checks
@@ -182,7 +196,9 @@ fn state(pipeline: &Pipeline, names: &Names) -> TokenStream {
         quote_spanned!(at=> #never(::core::convert::Infallible, ::core::marker::PhantomData<(#(fn(&#types),)*)>),)
     });
     quote_spanned! {at=>
+        /// The next step, and what it takes.
         enum #steps #params #written { #(#variants)* #end #never }
+        /// Where a task stands between two steps.
         pub struct #state #params (#steps #args) #written;
     }
 }

@@ -1,6 +1,6 @@
 //! What generated items are called, and how they call the user's: [`Names`].
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote_spanned};
 
 use crate::model::Pipeline;
@@ -9,6 +9,8 @@ use crate::signature::Step;
 /// The names of generated items. The block that holds them also resolves the user's types, so they
 /// must hide nothing of the user's.
 pub(crate) struct Names {
+    /// What they all begin with: no word of the user's does.
+    prefix: String,
     /// The state's public face.
     pub(crate) state: Ident,
     /// The enum in it.
@@ -17,19 +19,28 @@ pub(crate) struct Names {
     pub(crate) end: Ident,
     /// The trait that hands a value from step to step.
     pub(crate) link: Ident,
+    /// The fn that holds the checks.
+    pub(crate) check: Ident,
     /// The variant that uses the type parameters.
     pub(crate) never: Ident,
 }
 
 impl Names {
-    pub(crate) fn new() -> Self {
-        let ident = |name| Ident::new(name, Span::mixed_site());
+    /// Names that do not occur in `taken`, the user's tokens that generated items hold.
+    pub(crate) fn unlike(taken: &TokenStream) -> Self {
+        let mut prefix = "__".to_owned();
+        while has_word(taken, &prefix) {
+            prefix.push('_');
+        }
+        let ident = |name: &str| Ident::new(&format!("{prefix}{name}"), Span::mixed_site());
         Self {
-            state: ident("__State"),
-            steps: ident("__Steps"),
-            end: ident("__End"),
-            link: ident("__Link"),
-            never: ident("__Never"),
+            state: ident("State"),
+            steps: ident("Steps"),
+            end: ident("End"),
+            link: ident("Link"),
+            check: ident("check"),
+            never: ident("Never"),
+            prefix,
         }
     }
 
@@ -51,9 +62,18 @@ impl Names {
     }
 
     /// The fn that calls a step.
-    pub(crate) fn runner(name: &str) -> Ident {
-        format_ident!("__run_{name}", span = Span::mixed_site())
+    pub(crate) fn runner(&self, name: &str) -> Ident {
+        format_ident!("{}run_{name}", self.prefix, span = Span::mixed_site())
     }
+}
+
+/// Whether a word in it begins like that.
+fn has_word(tokens: &TokenStream, prefix: &str) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident.to_string().starts_with(prefix),
+        TokenTree::Group(group) => has_word(&group.stream(), prefix),
+        _ => false,
+    })
 }
 
 /// The user's fn.

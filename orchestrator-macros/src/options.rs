@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::Ident;
 use syn::Expr;
 
 use crate::attributes::{Kind, Mark};
@@ -47,13 +47,11 @@ impl Options {
     /// The options that stand behind `#[step` or `#[delay`.
     pub(crate) fn of(mark: &Mark, errors: &mut Errors) -> Self {
         let mut options = Self::default();
-        let (valid, of, example): (&[&str], _, _) = match mark.kind {
-            Kind::Step => (&STEP, "a step", "timeout = \"10s\""),
-            Kind::Delay => (&DELAY, "a delay", "name = \"a_name\""),
+        let (valid, of): (&[&str], _) = match mark.kind {
+            Kind::Step => (&STEP, "a step"),
+            Kind::Delay => (&DELAY, "a delay"),
         };
-        let Some(list) = list(mark, example, errors) else {
-            return options;
-        };
+        let list = mark.arguments.clone();
         for entry in entries::parse(list, valid, of, errors).entries {
             match entry.name.to_string().as_str() {
                 "timeout" => options.timeout = timeout(entry, errors),
@@ -69,25 +67,6 @@ impl Options {
     /// Whether the step is bounded over all tasks.
     pub(crate) fn has_bounds(&self) -> bool {
         self.limit.is_some() || self.rate.is_some()
-    }
-}
-
-/// The list in the parentheses after the attribute's name.
-fn list(mark: &Mark, example: &str, errors: &mut Errors) -> Option<TokenStream> {
-    let mut arguments = mark.arguments.clone().into_iter();
-    match (arguments.next(), arguments.next()) {
-        (None, _) => None,
-        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Parenthesis => {
-            Some(group.stream())
-        }
-        _ => {
-            let name = &mark.name;
-            errors.under(
-                &mark.arguments,
-                format!("write `#[{name}]` or `#[{name}({example})]`"),
-            );
-            None
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::types::{self, Spelled};
 /// or a `ControlFlow` under another name.
 ///
 /// They stand in a fn that nobody calls, so that the block's parameters are at hand.
-pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
+pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let at = Span::mixed_site();
     let Pipeline {
         runtime, self_ty, ..
@@ -50,10 +50,12 @@ pub(crate) fn checks(pipeline: &Pipeline) -> TokenStream {
         .collect();
     let plain =
         (!returned.is_empty()).then(|| quote_spanned!(at=> use #runtime::__private::Plain as _;));
+    let check = &names.check;
     let (params, bounded) = (pipeline.params(), pipeline.bounded_where());
     quote_spanned! {at=>
+        /// Is compiled and never called.
         #[allow(dead_code)]
-        fn __check #params() #bounded {
+        fn #check #params() #bounded {
             #plain
             #shared
             #(#payloads)*
@@ -113,6 +115,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         return TokenStream::new();
     }
     quote_spanned! {at=>
+        /// What a step hands on is what the next one takes.
         trait #link<const PLACE: ::core::primitive::usize> {
             type From;
             type To;
@@ -127,19 +130,21 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
 ///
 /// That a future is not `Send` is so reported once, under the name of the step; `advance` believes
 /// the fn's signature.
-pub(crate) fn runners(pipeline: &Pipeline) -> TokenStream {
+pub(crate) fn runners(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let asynchronous = pipeline.steps.iter().filter(|step| step.is_async);
-    asynchronous.map(|step| runner(pipeline, step)).collect()
+    asynchronous
+        .map(|step| runner(pipeline, names, step))
+        .collect()
 }
 
-fn runner(pipeline: &Pipeline, step: &Step) -> TokenStream {
+fn runner(pipeline: &Pipeline, names: &Names, step: &Step) -> TokenStream {
     let at = Span::mixed_site();
     let Pipeline {
         runtime, self_ty, ..
     } = pipeline;
     let params = &pipeline.generics.params;
     let bounded = pipeline.runner_where(step);
-    let name = Names::runner(&step.name);
+    let name = names.runner(&step.name);
     let method = method(step);
     let (parameter, value) = match &step.takes {
         Takes::Nothing => (None, None),
@@ -161,6 +166,7 @@ fn runner(pipeline: &Pipeline, step: &Step) -> TokenStream {
         impl ::core::future::Future<Output = #returned> + ::core::marker::Send + '__a
     };
     quote_spanned! {at=>
+        /// Calls the step; its future is `Send`.
         fn #name<'__a, #params>(this: &'__a #self_ty, #parameter #context) -> #future #bounded {
             <#self_ty>::#method(this, #value #cx)
         }

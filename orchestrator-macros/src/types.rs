@@ -1,6 +1,6 @@
 //! What can be told of a type from its tokens.
 
-use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
@@ -86,7 +86,7 @@ pub(crate) fn unnamed_lifetime(tokens: TokenStream) -> Option<Span> {
                     return Some(punct.span());
                 }
             }
-            TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
                 if let Some(span) = unnamed_lifetime(group.stream()) {
                     return Some(span);
                 }
@@ -144,7 +144,7 @@ fn find_parameters(ty: &Type, names: &[Ident], found: &mut Vec<TokenStream>) {
 /// The first token's span, also inside invisible delimiters.
 pub(crate) fn first_span(tokens: &TokenStream) -> Span {
     match tokens.clone().into_iter().next() {
-        Some(TokenTree::Group(group)) if group.delimiter() == proc_macro2::Delimiter::None => {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => {
             first_span(&group.stream())
         }
         Some(token) => token.span(),
@@ -154,20 +154,27 @@ pub(crate) fn first_span(tokens: &TokenStream) -> Span {
 
 /// The tokens with the self type in place of `Self`.
 pub(crate) fn spell_self(tokens: TokenStream, self_ty: &Type) -> TokenStream {
+    spell_self_in(tokens, self_ty, false)
+}
+
+/// In an expression, such as `{ Self::COUNT }`, a type alone would be no value and is left.
+fn spell_self_in(tokens: TokenStream, self_ty: &Type, is_expression: bool) -> TokenStream {
     let mut spelled = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
+        let is_path = matches!(
+            tokens.peek(),
+            Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint
+        );
         match token {
-            TokenTree::Ident(ident) if ident == "Self" => {
+            TokenTree::Ident(ident) if ident == "Self" && (is_path || !is_expression) => {
                 let ty = respan(self_ty.to_token_stream(), ident.span());
-                let is_path = matches!(
-                    tokens.peek(),
-                    Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint
-                );
                 spelled.extend(if is_path { quote!(<#ty>) } else { ty });
             }
             TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), spell_self(group.stream(), self_ty));
+                let is_expression = is_expression || group.delimiter() == Delimiter::Brace;
+                let content = spell_self_in(group.stream(), self_ty, is_expression);
+                let mut inner = Group::new(group.delimiter(), content);
                 inner.set_span(group.span());
                 spelled.extend([TokenTree::Group(inner)]);
             }

@@ -198,3 +198,37 @@ async fn a_macro_can_name_the_runtime() {
     let value = crate::run(reexported::Reexported, 1).await.unwrap();
     assert_eq!(value, 1);
 }
+
+/// Payloads with the names that generated items have elsewhere.
+mod same_names {
+    use orchestrator::blueprint;
+
+    #[allow(non_camel_case_types)]
+    #[derive(Debug, PartialEq)]
+    pub(crate) struct __State(pub(crate) u8);
+    #[allow(non_camel_case_types)]
+    pub(crate) struct __Steps(pub(crate) u8);
+    #[allow(non_camel_case_types)]
+    pub(crate) struct __Link;
+
+    #[blueprint]
+    impl __Link {
+        #[step]
+        async fn first(&self, value: __State) -> __Steps {
+            __Steps(value.0)
+        }
+
+        #[step]
+        async fn second(&self, value: __Steps) -> Option<__State> {
+            Some(__State(value.0))
+        }
+    }
+}
+
+#[tokio::test]
+async fn generated_names_avoid_the_users() {
+    use same_names::{__Link, __State};
+
+    let value = crate::run(__Link, __State(7)).await.unwrap();
+    assert_eq!(value, Some(__State(7)));
+}

@@ -1,4 +1,10 @@
-//! Whatever comes in, the user's own code goes out, and nothing panics.
+//! What is wrong is told, all at once and once each. Whatever comes in, the user's own code goes out,
+//! and nothing panics.
+
+mod bodies;
+mod examples;
+mod expansions;
+mod mangled;
 
 use std::str::FromStr as _;
 
@@ -24,24 +30,23 @@ fn tokens(text: &str) -> TokenStream {
     TokenStream::from_str(text).expect(text)
 }
 
-const EXAMPLE: &str = r#"
-    #[allow(dead_code)]
-    impl<T: Send, const N: usize> Process<T, N> where T: Sync {
-        const LIMIT: u8 = 3;
-        /// Doc.
-        #[step(timeout = "1s", retry(times = self.n, backoff = "10ms", when = |e: &E<A, B>| e.x()))]
-        async fn fetch_data(&self, order: Order<{ N + 1 }>, cx: &StepContext) -> anyhow::Result<Vec<Self>> { body_one }
-        fn helper() -> [u8; 2] { body_two }
-        #[delay]
-        fn long_delay(&self, _: &Vec<Self>) -> Duration { body_three }
-        #[step]
-        async fn emit_event(&self) {}
-    }
-"#;
+/// What stands beside the user's block in the expansion.
+fn generated(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let emitted = parse::parse(item.clone(), &mut Errors::default()).emitted;
+    let expanded = expand::blueprint(arguments, item);
+    expanded
+        .into_iter()
+        .skip(emitted.into_iter().count())
+        .collect()
+}
 
-#[test]
-fn the_example_is_free_of_errors() {
-    assert_eq!(errors(TokenStream::new(), tokens(EXAMPLE)), [""; 0]);
+/// Whether an identifier of this name is anywhere in it.
+fn has(tokens: &TokenStream, name: &str) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => has(&group.stream(), name),
+        _ => false,
+    })
 }
 
 #[test]
@@ -159,51 +164,6 @@ fn one_mistake_is_one_error() {
     }
 }
 
-/// Every token of the example left out, doubled, or replaced by something else.
-#[test]
-fn mangled_input_keeps_the_users_bodies() {
-    let count = count(&tokens(EXAMPLE));
-    let replacements: Vec<TokenStream> = vec![
-        quote!(),
-        quote!(#),
-        quote!(#[step]),
-        quote!(<),
-        quote!(fn),
-        quote!(=),
-        quote!(,),
-        quote!(::),
-        quote!('a),
-        quote!(Self),
-        quote!({}),
-        quote!([]),
-        quote!(()),
-        quote!("x"),
-        quote!(1.5),
-        TokenTree::Group(Group::new(
-            Delimiter::None,
-            quote!(
-                #[delay]
-                T
-            ),
-        ))
-        .into(),
-        quote!(impl),
-        quote!(&mut),
-    ];
-    for at in 0..count {
-        for replacement in &replacements {
-            let mut left = at;
-            let mangled = replace(tokens(EXAMPLE), &mut left, replacement);
-            let bodies = ["body_one", "body_two", "body_three"];
-            let survive: Vec<_> = bodies.iter().filter(|body| has(&mangled, body)).collect();
-            let expanded = expand::blueprint(TokenStream::new(), mangled.clone());
-            for body in survive {
-                assert!(has(&expanded, body), "{mangled}\n became\n{expanded}");
-            }
-        }
-    }
-}
-
 #[test]
 fn a_fallback_has_no_helper_attributes() {
     for head in [
@@ -256,41 +216,4 @@ fn strange_tokens_are_no_panic() {
     .into_iter()
     .collect();
     expand::blueprint(strange.clone(), strange);
-}
-
-fn count(tokens: &TokenStream) -> usize {
-    let each = tokens.clone().into_iter().map(|token| match token {
-        TokenTree::Group(group) => 1 + count(&group.stream()),
-        _ => 1,
-    });
-    each.sum()
-}
-
-/// The tokens with `replacement` in place of the one that is `left` tokens away.
-fn replace(tokens: TokenStream, left: &mut usize, replacement: &TokenStream) -> TokenStream {
-    let mut replaced = TokenStream::new();
-    for token in tokens {
-        let is_it = *left == 0;
-        *left = left.wrapping_sub(1);
-        if is_it {
-            replaced.extend(replacement.clone());
-            continue;
-        }
-        replaced.extend([match token {
-            TokenTree::Group(group) => {
-                let inner = replace(group.stream(), left, replacement);
-                TokenTree::Group(Group::new(group.delimiter(), inner))
-            }
-            token => token,
-        }]);
-    }
-    replaced
-}
-
-fn has(tokens: &TokenStream, name: &str) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => has(&group.stream(), name),
-        _ => false,
-    })
 }

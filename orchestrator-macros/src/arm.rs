@@ -242,12 +242,16 @@ impl<'a> Arm<'a> {
         let flow = quote_spanned!(span=> #placed::__private::StepFlow::into_flow(flow));
         let (yielded, advanced) = (self.yielded(), self.advanced());
         let link = &self.names.link;
-        let place = Literal::usize_unsuffixed(Names::way_out(self.pipeline, self.index));
+        let out = self.pipeline.broken_with(self.index).map(|_| {
+            let place = Literal::usize_unsuffixed(Names::way_out(self.pipeline, self.index));
+            quote_spanned!(at=> let output = <#self_ty as #link<#place>>::feed::<()>(output);)
+        });
         quote_spanned! {at=>
             match #flow {
                 ::core::ops::ControlFlow::Continue(#yielded) => { #advanced }
                 ::core::ops::ControlFlow::Break(output) => {
-                    #runtime::Advance::Done(<#self_ty as #link<#place>>::feed::<()>(output))
+                    #out
+                    #runtime::Advance::Done(output)
                 }
             }
         }

@@ -34,7 +34,7 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
             (
                 quote_spanned!(at=> #steps::#variant(value) => #stored::encode(value, #name),),
                 quote_spanned! {at=>
-                    #name => #stored::decode(json).map(|value| #state(#steps::#variant(value))),
+                    #name => #stored::decode(json).map(#steps::#variant),
                 },
             )
         })
@@ -49,10 +49,11 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
 
             fn decode(step: &::core::primitive::str, json: &::core::primitive::str)
             -> #runtime::__private::anyhow::Result<#state #args> {
-                match step {
+                let stands = match step {
                     #(#decode)*
                     _ => #runtime::__private::unknown_step::<Self, _>(step),
-                }
+                };
+                stands.map(#state)
             }
         }
     }

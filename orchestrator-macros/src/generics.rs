@@ -104,7 +104,8 @@ impl Generics {
         let yielded = steps
             .iter()
             .filter(|step| step.is_transform() || step.returns.exits)
-            .flat_map(|step| &step.returns.success);
+            .flat_map(|step| [&step.returns.success, &step.returns.broken])
+            .flatten();
         let owned = owned.chain(yielded).map(|ty| (ty, false));
         for (ty, is_observed) in observed.chain(owned) {
             for parameter in ty.parameters(&self.types) {

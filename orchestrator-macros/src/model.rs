@@ -86,11 +86,20 @@ impl Pipeline {
 
     /// The later step that names anew the type of what step `index` hands on.
     ///
-    /// `None` if the type is written the same: in one block, that is the same type.
+    /// `None` if the type is written the same: in one block, that is the same type. (Or it is not, if
+    /// something is named `Result` that has its types in another order; then rustc says that the types
+    /// are not the same, and not we. A link for each two steps would be felt in the time to compile.)
     pub(crate) fn hands_on(&self, index: usize) -> Option<usize> {
         let handed_on = self.handed_on(index)?;
-        let named = self.flow[index + 1].named_by?;
-        (!handed_on.is(&self.flow[index + 1].ty)).then_some(named)
+        let next = &self.flow[index + 1];
+        let step = &self.steps[index];
+        let written = step
+            .returns
+            .success
+            .as_ref()
+            .filter(|_| step.is_transform());
+        let is_same = handed_on.is(&next.ty) || written.is_some_and(|ty| ty.is(&next.ty));
+        next.named_by.filter(|_| !is_same)
     }
 
     /// What step `index` hands on, if it says so itself.
@@ -104,14 +113,20 @@ impl Pipeline {
     }
 
     /// What step `index` may end the task with.
+    ///
+    /// `None` if it does not, or if the type is written like the output's.
     pub(crate) fn broken_with(&self, index: usize) -> Option<Spelled> {
         let step = &self.steps[index];
-        let exits = step.returns.exits;
-        exits.then(|| {
-            let ty = flow_of(step, &self.runtime, "Break");
-            let span = step.returns.success.first().map_or(ty.span, |ty| ty.span);
-            Spelled { span, ..ty }
-        })
+        if !step.returns.exits {
+            return None;
+        }
+        let written = step.returns.broken.as_ref();
+        if written.is_some_and(|ty| ty.is(&self.flow[self.steps.len()].ty)) {
+            return None;
+        }
+        let ty = flow_of(step, &self.runtime, "Break");
+        let span = written.map_or(ty.span, |ty| ty.span);
+        Some(Spelled { span, ..ty })
     }
 
     /// Whether two steps have one name, which rustc reports of the user's own fns.

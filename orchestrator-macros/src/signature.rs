@@ -38,8 +38,10 @@ pub(crate) enum Takes {
 /// What a step returns.
 pub(crate) struct Returns {
     pub(crate) ty: Spelled,
-    /// What is yielded by it, and what it may end the task with: as far as they are written.
-    pub(crate) success: Vec<Spelled>,
+    /// What is yielded by it, as far as it is written.
+    pub(crate) success: Option<Spelled>,
+    /// What it may end the task with, as far as it is written.
+    pub(crate) broken: Option<Spelled>,
     /// Whether it is named `Result`.
     pub(crate) fallible: bool,
     /// Whether it, or what it is a `Result` of, is named `ControlFlow`.
@@ -336,7 +338,8 @@ fn takes(argument: &PatType, kind: Kind, self_ty: &Type, errors: &mut Errors) ->
 fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Returns {
     let nothing = Returns {
         ty: Spelled::unit(signature.ident.span()),
-        success: Vec::new(),
+        success: None,
+        broken: None,
         fallible: false,
         exits: false,
         opaque: false,
@@ -355,16 +358,17 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
         Some(ty)
     };
     let exits = success.is_some_and(|ty| types::is_named(ty, "ControlFlow"));
-    let success: Vec<&Type> = match success {
-        Some(ty) if exits => types::arguments(ty).collect(),
-        other => other.into_iter().collect(),
+    let (broken, success) = match success {
+        Some(ty) if exits => {
+            let mut arguments = types::arguments(ty);
+            (arguments.next(), arguments.next())
+        }
+        other => (None, other),
     };
     Returns {
         ty: Spelled::new(ty, self_ty),
-        success: success
-            .into_iter()
-            .map(|ty| Spelled::new(ty, self_ty))
-            .collect(),
+        success: success.map(|ty| Spelled::new(ty, self_ty)),
+        broken: broken.map(|ty| Spelled::new(ty, self_ty)),
         fallible,
         exits,
         opaque: !fallible && !exits && matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)),

@@ -48,13 +48,11 @@ impl Bounds {
     }
 
     /// The most tasks in the step at once.
-    #[expect(dead_code, reason = "the engine is yet to look at it")]
     pub(crate) const fn most(&self) -> Option<usize> {
         self.limit
     }
 
     /// The least time between two begins.
-    #[expect(dead_code, reason = "the engine is yet to look at it")]
     pub(crate) fn interval(&self) -> Option<Duration> {
         self.rate.map(|rate| rate.interval())
     }

@@ -8,7 +8,9 @@ use futures_core::Stream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, AllAtHand, Gauges, Order, Permits, Received, Setup, Stats, TaskResults};
+use crate::engine::{
+    self, AllAtHand, Gates, Gauges, Order, Permits, Received, Setup, Stats, TaskResults,
+};
 use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 
 /// Runs the tasks of one blueprint, any number at once.
@@ -25,6 +27,7 @@ use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 pub struct Orchestrator<B> {
     blueprint: Arc<B>,
     permits: Arc<Permits>,
+    gates: Option<Arc<Gates>>,
     gauges: Arc<Gauges>,
     workers: Option<usize>,
     window: usize,
@@ -35,10 +38,16 @@ pub struct Orchestrator<B> {
 
 impl<B: Blueprint> Orchestrator<B> {
     /// An orchestrator with the defaults that each setting names.
+    ///
+    /// # Panics
+    ///
+    /// If the `limit` of a step is 0.
     pub fn new(blueprint: B) -> Self {
+        let gates = Gates::new(&blueprint).map(Arc::new);
         Self {
             blueprint: Arc::new(blueprint),
             permits: Arc::new(Permits::new(1_000)),
+            gates,
             gauges: Arc::default(),
             workers: None,
             window: 1_000_000,
@@ -290,6 +299,7 @@ impl<B: Blueprint> Orchestrator<B> {
         Setup {
             blueprint: this.blueprint,
             permits: this.permits,
+            gates: this.gates,
             gauges: this.gauges,
             workers: this.workers,
             window: this.window,
@@ -305,6 +315,7 @@ impl<B> Clone for Orchestrator<B> {
         Self {
             blueprint: Arc::clone(&self.blueprint),
             permits: Arc::clone(&self.permits),
+            gates: self.gates.clone(),
             gauges: Arc::clone(&self.gauges),
             workers: self.workers,
             window: self.window,

@@ -1,11 +1,15 @@
 //! Steps with bounds, between threads: nothing is lost there either.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
-use orchestrator::{Advance, Bounds, Orchestrator, Rate, StepFailure, Task};
+use orchestrator::{
+    Advance, Blueprint, Bounds, Orchestrator, Rate, StepContext, StepFailure, StepInfo, StepKind,
+    Task,
+};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -157,46 +161,74 @@ fn scopeguard(call: impl FnMut()) -> impl Drop {
     Guard(call)
 }
 
+/// A step with a limit of 1, and one past it that keeps its thread busy until a task of another run
+/// has been in the first.
+struct PastTheGate {
+    go_on: Arc<Notify>,
+    tell: mpsc::Sender<()>,
+    told: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Blueprint for PastTheGate {
+    type Input = At;
+    type Output = bool;
+    type State = At;
+    const NAME: &'static str = "PastTheGate";
+    const STEPS: &'static [StepInfo] = &[step("gate"), step("past")];
+    fn start(input: At) -> At {
+        input
+    }
+    fn position(state: &At) -> usize {
+        usize::from(matches!(state, At::Past))
+    }
+    fn bounds(&self, step: usize) -> Bounds {
+        [Bounds::none().limit(1), Bounds::none()][step]
+    }
+    async fn advance(&self, state: At, _: &StepContext) -> Advance<At, bool> {
+        match state {
+            At::Gate => {
+                self.go_on.notified().await;
+                Advance::Next(At::Past)
+            }
+            At::OtherGate => {
+                let _ = self.tell.send(());
+                Advance::Done(true)
+            }
+            At::Past => Advance::Done(self.told.lock().unwrap().recv_timeout(2 * SOON).is_ok()),
+        }
+    }
+}
+
+enum At {
+    Gate,
+    OtherGate,
+    Past,
+}
+
+const fn step(name: &'static str) -> StepInfo {
+    let of = std::any::type_name::<()>;
+    StepInfo::new(name, StepKind::Step, of, of)
+}
+
 #[test]
 fn who_is_let_in_does_not_wait_for_the_thread_of_who_left() {
-    let (tell, told) = std::sync::mpsc::channel::<()>();
-    let told = Arc::new(std::sync::Mutex::new(told));
-    let go_on = Arc::new(tokio::sync::Notify::new());
-    let leave = Arc::clone(&go_on);
-    // Task 0 leaves the step and comes to it again, past which it keeps its thread busy until the
-    // other run's task has run.
-    let step = by(move |id: u64, _| {
-        let (tell, told) = (tell.clone(), Arc::clone(&told));
-        let go_on = Arc::clone(&go_on);
-        async move {
-            match id {
-                0 => {
-                    go_on.notified().await;
-                    return Advance::Next(1);
-                }
-                1 => {
-                    let told = told.lock().unwrap().recv_timeout(2 * SOON);
-                    return Advance::Done(u64::from(told.is_ok()));
-                }
-                _ => {
-                    let _ = tell.send(());
-                }
-            }
-            Advance::Done(1)
-        }
-        .boxed()
-    });
     threads(4).block_on(async {
-        let orchestrator = Orchestrator::new(step.bounded(Bounds::none().limit(2))).workers(1);
-        let busy =
-            orchestrator.execute_tasks_streaming(stream::iter([Task::new(0, 0), Task::new(1, 0)]));
+        let (tell, told) = mpsc::channel();
+        let go_on = Arc::new(Notify::new());
+        let blueprint = PastTheGate {
+            go_on: Arc::clone(&go_on),
+            tell,
+            told: Mutex::new(told),
+        };
+        let orchestrator = Orchestrator::new(blueprint).workers(1);
+        let busy = orchestrator.execute_tasks_streaming(stream::iter([Task::new(0, At::Gate)]));
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let other = orchestrator.execute_tasks_streaming(stream::iter([Task::new(2, 2)]));
+        let other =
+            orchestrator.execute_tasks_streaming(stream::iter([Task::new(1, At::OtherGate)]));
         tokio::time::sleep(Duration::from_millis(50)).await;
-        leave.notify_one();
+        go_on.notify_one();
         assert_eq!(other.count().await, 1);
-        leave.notify_one();
         let outcomes: Vec<_> = busy.map(|result| result.outcome.unwrap()).collect().await;
-        assert_eq!(outcomes[0], 1, "the other run has a place, and no thread");
+        assert_eq!(outcomes, [true], "the other run has a place, and no thread");
     });
 }

@@ -165,6 +165,22 @@ async fn a_shutdown_cancels_who_waits_and_names_the_step() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_waits_after_a_delay_is_at_the_step_and_not_at_the_delay() {
+    let token = CancellationToken::new();
+    let ops = [Op::Delay(5), Op::Work(60_000)];
+    let results = Orchestrator::new(limited("work", 1))
+        .shutdown(token.clone())
+        .grace(Duration::ZERO)
+        .execute_tasks_streaming(stream::iter(tasks(2, &ops)));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    token.cancel();
+    let errors = results.map(|result| result.outcome.unwrap_err().to_string());
+    let mut errors: Vec<_> = errors.collect().await;
+    errors.sort();
+    assert_eq!(errors, ["work: cancelled", "work: cancelled (1 attempt)"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_in_its_grace_time_keeps_only_the_places_it_uses() {
     let orchestrator = Orchestrator::new(limited("work", 3)).workers(1);
     let token = CancellationToken::new();

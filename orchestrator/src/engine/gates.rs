@@ -19,18 +19,23 @@ impl Gates {
     /// `None` if no step has bounds.
     pub(crate) fn new<B: Blueprint>(blueprint: &B) -> Option<Self> {
         let steps = B::STEPS.iter().enumerate();
-        let gates: Box<[_]> = steps
-            .map(|(step, info)| {
-                let bounds = blueprint.bounds(step);
-                assert!(
-                    bounds.most() != Some(0),
-                    "the limit of step `{}` is 0: it would let no task in",
-                    info.name()
-                );
-                (bounds != Bounds::none()).then(|| Gate::new(bounds))
-            })
-            .collect();
-        gates.iter().any(Option::is_some).then_some(Self(gates))
+        let bounds = steps.map(|(step, info)| {
+            let bounds = blueprint.bounds(step);
+            assert!(
+                bounds.most() != Some(0),
+                "the limit of step `{}` is 0: it would let no task in",
+                info.name()
+            );
+            bounds
+        });
+        let gates = Self::of(bounds);
+        gates.0.iter().any(Option::is_some).then_some(gates)
+    }
+
+    /// The gates of steps with these bounds.
+    pub(super) fn of(bounds: impl Iterator<Item = Bounds>) -> Self {
+        let gate = |bounds| (bounds != Bounds::none()).then(|| Gate::new(bounds));
+        Self(bounds.map(gate).collect())
     }
 
     pub(super) fn get(&self, step: usize) -> Option<&Gate> {
@@ -302,5 +307,124 @@ impl When {
             When::Now => true,
             When::At(time) => now.is_some_and(|now| time <= now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Rate;
+
+    fn lanes(gate: &Gate, count: usize) -> Vec<LaneId> {
+        let lane = |_| gate.join(&Arc::default());
+        (0..count).map(lane).collect()
+    }
+
+    fn limited(limit: usize) -> Gate {
+        Gate::new(Bounds::none().limit(limit))
+    }
+
+    fn rated(interval: Duration) -> Gate {
+        Gate::new(Bounds::none().rate(Rate::new(1, interval)))
+    }
+
+    /// Whose tasks begin, of the lanes that wait, if each step ends as soon as it has begun.
+    fn order(gate: &Gate, lanes: &[LaneId]) -> Vec<usize> {
+        let mut order = Vec::new();
+        while let Some(next) = lanes.iter().position(|&lane| gate.first(lane).is_some()) {
+            gate.begin(lanes[next]);
+            gate.leave(lanes[next]);
+            order.push(next);
+        }
+        order
+    }
+
+    #[test]
+    fn tasks_are_let_in_as_they_came_whoever_their_worker_is() {
+        let gate = limited(1);
+        let lanes = lanes(&gate, 3);
+        assert!(gate.enter(lanes[0]));
+        let came = [1, 2, 2, 0, 1, 0, 0, 2, 1];
+        for next in came {
+            assert!(!gate.enter(lanes[next]));
+        }
+        gate.leave(lanes[0]);
+        assert_eq!(order(&gate, &lanes), came);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_does_not_overtake_although_there_would_be_a_time() {
+        let gate = rated(Duration::from_millis(10));
+        let lanes = lanes(&gate, 4);
+        assert!(gate.enter(lanes[0]));
+        for lane in [1, 0, 1, 0, 1, 2] {
+            assert!(!gate.enter(lanes[lane]));
+        }
+        // Their times lie between those of the other, and are lost: the next is too far ahead.
+        gate.close(lanes[0]);
+        assert_eq!(gate.first(lanes[2]), None);
+        tokio::time::advance(Duration::from_millis(15)).await;
+        assert!(!gate.enter(lanes[3]));
+        gate.begin(lanes[1]);
+        assert!(gate.first(lanes[2]).is_some());
+        assert_eq!(gate.first(lanes[3]), None);
+    }
+
+    #[test]
+    fn who_comes_does_not_overtake_who_was_let_in_and_has_not_begun() {
+        let gate = limited(2);
+        let lanes = lanes(&gate, 1);
+        assert!(gate.enter(lanes[0]) && gate.enter(lanes[0]));
+        assert!(!gate.enter(lanes[0]));
+        gate.leave(lanes[0]);
+        gate.leave(lanes[0]);
+        assert!(!gate.enter(lanes[0]), "it has a place, but not the turn");
+        assert_eq!(order(&gate, &lanes), [0, 0]);
+    }
+
+    #[test]
+    fn who_closes_and_opens_again_queues_anew() {
+        let gate = limited(1);
+        let lanes = lanes(&gate, 2);
+        assert!(gate.enter(lanes[0]));
+        for lane in [1, 1, 0, 0] {
+            assert!(!gate.enter(lanes[lane]));
+        }
+        gate.close(lanes[1]);
+        assert!(!gate.enter(lanes[1]), "it begins nothing");
+        gate.reopen(lanes[1], 3);
+        gate.leave(lanes[0]);
+        assert_eq!(order(&gate, &lanes), [0, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn a_lane_is_used_again() {
+        let gate = limited(1);
+        let lanes = lanes(&gate, 2);
+        assert!(gate.enter(lanes[0]));
+        assert!(!gate.enter(lanes[1]));
+        gate.quit(lanes[0]);
+        assert_eq!(gate.join(&Arc::default()), lanes[0]);
+        assert_eq!(order(&gate, &lanes), [1]);
+    }
+
+    #[test]
+    fn any_number_of_tasks_in_a_row_can_be_queued() {
+        let gate = limited(1);
+        let lanes = lanes(&gate, 2);
+        assert!(gate.enter(lanes[0]));
+        gate.close(lanes[1]);
+        let many = u32::MAX as usize + 5;
+        gate.reopen(lanes[1], many);
+        let mut state = gate.0.lock();
+        assert_eq!(state.queue.len(), 2);
+        assert_eq!(
+            state.queue.iter().map(|r| r.count as usize).sum::<usize>(),
+            many
+        );
+        state.close(lanes[1]);
+        assert!(state.queue.is_empty());
     }
 }

@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn times_that_were_lost_are_not_made_up_for_by_times_further_ahead() {
+        let mut schedule = Schedule::new(Duration::from_millis(10));
+        let now = Instant::now();
+        for time in 0..5 {
+            assert!(schedule.reserve(now).is_some(), "{time}");
+        }
+        for time in 0..3 {
+            schedule.give_back(now + time * Duration::from_millis(10));
+        }
+        assert!(schedule.reserve(now).is_some(), "50 ms ahead");
+        assert_eq!(schedule.reserve(now), None);
+    }
+
+    #[test]
     fn an_interval_without_end_is_no_error() {
         let mut schedule = Schedule::new(Duration::MAX);
         for _ in 0..1_000 {

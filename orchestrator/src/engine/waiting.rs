@@ -159,3 +159,50 @@ impl<S> Drop for Waiting<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::gates::Gates;
+    use super::*;
+    use crate::{Bounds, TaskId};
+
+    fn task(step: u32, ordinal: u64) -> Standing<()> {
+        Standing {
+            state: (),
+            id: TaskId(ordinal),
+            ordinal,
+            attempt: 1,
+            step,
+        }
+    }
+
+    #[test]
+    fn steps_take_turns() {
+        let bounds = Bounds::none().limit(1);
+        let gates = Gates::of([Bounds::none(), bounds, bounds].into_iter());
+        let places = Places::new(Some(Arc::new(gates)), 3);
+        let mut waiting = Waiting::new(&places);
+        assert!(places.enter(1) && places.enter(2));
+        for ordinal in 0..3 {
+            for step in [1, 2] {
+                assert!(!places.enter(step as usize));
+                waiting.push(task(step, ordinal));
+            }
+        }
+        waiting.collect(&places);
+        assert!(waiting.pop(&places).is_none());
+        places.leave(1);
+        places.leave(2);
+        let mut order = Vec::new();
+        while !waiting.is_empty() {
+            waiting.collect(&places);
+            assert!(waiting.has_let_in());
+            let task = waiting.pop(&places).unwrap();
+            places.leave(task.step as usize);
+            order.push((task.step, task.ordinal));
+        }
+        assert_eq!(order, [(1, 0), (2, 0), (1, 1), (2, 1), (1, 2), (2, 2)]);
+    }
+}

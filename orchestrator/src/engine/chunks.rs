@@ -54,7 +54,16 @@ impl<T> Chunks<T> {
         self.len += 1;
     }
 
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
+        if self.len == 0 {
+            return None;
+        }
+        self.pop_one()
+    }
+
+    #[inline(never)]
+    fn pop_one(&mut self) -> Option<T> {
         let value = loop {
             if let Some(value) = self.current.next() {
                 break value;

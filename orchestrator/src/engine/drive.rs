@@ -79,12 +79,13 @@ pub(super) fn drive<'run, B: Blueprint>(
                     }
                 }
             };
-            let woke = common.places.leave(cx.position() as usize);
+            let gated = common.places.any();
+            let woke = gated && common.places.leave(cx.position() as usize);
             match outcome {
                 Ok(Advance::Next(next)) if common.phase.is_running() && steps < STEPS && !woke => {
                     let position = B::position(&next);
                     cx.enter(position);
-                    if !common.places.enter(position) {
+                    if gated && !common.places.enter(position) {
                         break CameTo::AtGate(Standing::at(&cx, next, 1));
                     }
                     steps += 1;

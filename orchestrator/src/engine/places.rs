@@ -45,30 +45,20 @@ impl Places {
             .flat_map(|gates| gates.iter().map(|(step, _)| step))
     }
 
-    /// Whether any step has a gate.
+    /// Whether any step has a gate. If none has, there is nothing to enter and leave.
     #[inline]
     pub(super) fn any(&self) -> bool {
         self.gates.is_some()
     }
 
     /// A task is about to begin this step. If it has to wait, the worker keeps it.
-    #[inline]
     pub(super) fn enter(&self, step: usize) -> bool {
-        !self.any() || self.enter_gate(step)
-    }
-
-    fn enter_gate(&self, step: usize) -> bool {
         self.gate(step).is_none_or(|(gate, lane)| gate.enter(lane))
     }
 
     /// A task's step has ended. Says whether somebody was woken in this turn, for whom the thread
     /// should be free soon.
-    #[inline]
     pub(super) fn leave(&self, step: usize) -> bool {
-        self.any() && self.leave_gate(step)
-    }
-
-    fn leave_gate(&self, step: usize) -> bool {
         if let Some((gate, lane)) = self.gate(step) {
             self.wake(gate.leave(lane));
         }

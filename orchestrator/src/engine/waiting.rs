@@ -66,20 +66,14 @@ impl<S> Waiting<S> {
     /// Looks up the time, for tasks that may begin at theirs.
     #[inline]
     pub(super) fn look_at_clock(&mut self) {
-        if self.len > 0 && self.next_time().is_some() {
+        if !self.is_empty() && self.next_time().is_some() {
             self.now = Some(Instant::now());
         }
     }
 
     /// Looks up who was let in since the last call.
-    #[inline]
+    #[inline(never)]
     pub(super) fn collect(&mut self, places: &Places) {
-        if self.len > 0 {
-            self.collect_some(places);
-        }
-    }
-
-    fn collect_some(&mut self, places: &Places) {
         if self.closed {
             self.closed = false;
             for queue in &self.queues {
@@ -98,14 +92,11 @@ impl<S> Waiting<S> {
 
     /// Whether a task may begin.
     pub(super) fn has_let_in(&self) -> bool {
-        self.len > 0 && self.queues.iter().any(|queue| queue.may_begin(self.now))
+        self.queues.iter().any(|queue| queue.may_begin(self.now))
     }
 
     /// Takes a task that may begin, and has its place.
     pub(super) fn pop(&mut self, places: &Places) -> Option<Standing<S>> {
-        if self.len == 0 {
-            return None;
-        }
         let count = self.queues.len();
         let mut order = (self.turn..count).chain(0..self.turn);
         let index = order.find(|&index| self.queues[index].may_begin(self.now))?;

@@ -218,7 +218,6 @@ where
             if !self.room {
                 return Lack::Room;
             }
-            self.waiting.collect(self.places);
             if !self.has_task() {
                 return Lack::Task;
             }
@@ -230,15 +229,8 @@ where
                 return Lack::Permit;
             } else if let Some(task) = self.next_let_in() {
                 self.begin(task, drive);
-            } else if let Some(task) = self.next_task() {
-                if let Some(task) = self.let_in(task) {
-                    self.begin(task, drive);
-                } else {
-                    self.seat.put_back();
-                }
             } else {
                 self.seat.put_back();
-                return Lack::Task;
             }
             turn.count();
             if turn.is_over() {

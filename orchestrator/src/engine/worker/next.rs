@@ -12,12 +12,14 @@ where
     F: Future<Output = Driven<B>>,
 {
     pub(super) fn has_task(&mut self) -> bool {
-        if !self.ready.is_empty()
-            || self.parking.has_due()
-            || self.waiting.has_let_in()
-            || !self.admitted.is_empty()
-        {
+        if !self.ready.is_empty() || self.parking.has_due() || !self.admitted.is_empty() {
             return true;
+        }
+        if !self.waiting.is_empty() {
+            self.waiting.collect(self.places);
+            if self.waiting.has_let_in() {
+                return true;
+            }
         }
         if self.input_ended {
             return false;
@@ -29,19 +31,6 @@ where
             .take(self.pace.portion(), &mut self.admitted);
         self.input_ended = taken == Taken::Closed;
         taken == Taken::Some
-    }
-
-    /// A task that waited at a gate and was let in: they and those whose time has come take turns.
-    #[inline]
-    pub(super) fn next_let_in(&mut self) -> Option<Standing<B::State>> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        self.due_is_next = !self.due_is_next;
-        if self.due_is_next && self.parking.has_due() {
-            return None;
-        }
-        self.waiting.pop(self.places)
     }
 
     /// A task whose time has come; then in turn one whose pause was zero and a new one.
@@ -75,12 +64,23 @@ where
         })
     }
 
-    /// Keeps the task if its step does not let it in.
+    /// A task that its step lets in. The next one is kept if it is not let in: then there may be
+    /// another.
     #[inline]
-    pub(super) fn let_in(&mut self, mut task: Standing<B::State>) -> Option<Standing<B::State>> {
-        if !self.places.any() {
+    pub(super) fn next_let_in(&mut self) -> Option<Standing<B::State>> {
+        if self.places.any() {
+            self.next_through_gate()
+        } else {
+            self.next_task()
+        }
+    }
+
+    #[inline(never)]
+    fn next_through_gate(&mut self) -> Option<Standing<B::State>> {
+        if let Some(task) = self.next_that_waited() {
             return Some(task);
         }
+        let mut task = self.next_task()?;
         let step = B::position(&task.state);
         if self.places.enter(step) {
             return Some(task);
@@ -88,5 +88,18 @@ where
         task.step = u32::try_from(step).unwrap_or(u32::MAX);
         self.waiting.push(task);
         None
+    }
+
+    /// A task that waited at a gate and was let in: they and those whose time has come take turns.
+    fn next_that_waited(&mut self) -> Option<Standing<B::State>> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        self.waiting.collect(self.places);
+        self.due_is_next = !self.due_is_next;
+        if self.due_is_next && self.parking.has_due() {
+            return None;
+        }
+        self.waiting.pop(self.places)
     }
 }

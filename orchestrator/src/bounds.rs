@@ -34,14 +34,16 @@ impl Bounds {
         }
     }
 
-    /// At most so many tasks in the step at once. 0 is refused by
-    /// [`Orchestrator::new`](crate::Orchestrator::new).
+    /// At most so many tasks in the step at once, over all runs. A task between two attempts is not in
+    /// the step. 0 is refused by [`Orchestrator::new`](crate::Orchestrator::new).
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// The step begins at most so often.
+    /// The step begins at most so often, over all runs: each attempt at a time of its own, an interval
+    /// after the one before, to the millisecond. Time in which nobody came gives no credit. Where the
+    /// process was held up, no more than 50 ms of those times, or one, begin at once.
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
         self

@@ -19,6 +19,12 @@ use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 /// runs share. A clone shares it too, unless it is given a concurrency of its own; other settings
 /// can differ from clone to clone.
 ///
+/// The `limit` and the `rate` of a step hold over all runs of an orchestrator and all its clones,
+/// also those with a concurrency of their own. Tasks are let into such a step in the order in which
+/// they come to it. Who has to wait does so like a task in a delay, as a value and without a permit;
+/// each attempt at the step is let in anew. A run whose results are not taken, so that it begins
+/// nothing, gives up what it holds there meanwhile, its turn included.
+///
 /// A step should not wait for tasks of its own orchestrator: it holds a permit meanwhile, and with
 /// all permits held that way nothing goes on. For the same reason a blueprint should not keep a
 /// [`TaskSender`] of its own run, which then never ends.
@@ -63,6 +69,9 @@ impl<B: Blueprint> Orchestrator<B> {
     /// does not. Where several runs want more than there is, each worker of each run gets an equal
     /// share. (So every runtime that has a run of this orchestrator has to be driven: one that stands
     /// still keeps what it was given.)
+    ///
+    /// A task that was let into a step with a limit keeps its place there until there is a permit for
+    /// it. So a clone of fewer permits than the limit can keep others of the orchestrator waiting.
     ///
     /// A run keeps the memory of as many executing steps as it had at its busiest.
     ///
@@ -189,8 +198,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, or in one without a timer if a step delays or retries. (A step with a
-    /// timeout fails its task there.)
+    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or has a rate. (A
+    /// step with a timeout fails its task there.)
     ///
     /// # Cancel safety
     ///
@@ -245,8 +254,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays or
-    /// retries.
+    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays, retries
+    /// or has a rate.
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let results = engine::start_handed(self.setup(self.order), Received(receiver));
@@ -285,8 +294,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, or in one without a timer if a step delays or retries. (A step with a
-    /// timeout fails its task there.)
+    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or has a rate. (A
+    /// step with a timeout fails its task there.)
     pub fn execute_tasks_streaming<S>(&self, tasks: S) -> TaskResults<B::Output>
     where
         S: Stream<Item = Task<B::Input>> + Send + 'static,

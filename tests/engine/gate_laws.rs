@@ -129,7 +129,8 @@ proptest! {
             let stats = orchestrator.stats();
             let begin = Instant::now();
             let together = work.min(concurrency) as u64;
-            orchestrator.execute_tasks(tasks(together, &[Op::Work(50)])).await;
+            let run = orchestrator.execute_tasks(tasks(together, &[Op::Work(50)]));
+            let _ = tokio::time::timeout(Duration::from_secs(1), run).await;
             (missing, begin.elapsed(), stats)
         });
         prop_assert_eq!(missing, 0);

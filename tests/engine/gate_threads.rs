@@ -50,7 +50,7 @@ fn a_rate_is_kept_and_reached() {
         // 1,000 begins, half a millisecond apart.
         let elapsed = begin.elapsed();
         assert!(elapsed >= Duration::from_millis(499), "{elapsed:?}");
-        assert!(elapsed < SOON, "{elapsed:?}");
+        assert!(elapsed < 3 * SOON, "{elapsed:?}");
     });
 }
 

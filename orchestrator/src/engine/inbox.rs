@@ -36,3 +36,29 @@ impl Inbox {
         !self.full.load(Ordering::Acquire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_does_not_sleep_over_what_was_put_in() {
+        for own in [true, false] {
+            let inbox = Inbox::default();
+            assert!(inbox.put(own).is_none());
+            assert!(!inbox.sleep(Waker::noop()));
+            assert!(inbox.take());
+            assert!(inbox.sleep(Waker::noop()));
+        }
+    }
+
+    #[test]
+    fn only_who_sleeps_is_woken_and_only_once() {
+        let inbox = Inbox::default();
+        assert!(inbox.sleep(Waker::noop()));
+        assert!(inbox.put(false).is_some());
+        assert!(inbox.put(false).is_none());
+        assert!(inbox.take() && !inbox.take());
+        assert!(inbox.put(false).is_none());
+    }
+}

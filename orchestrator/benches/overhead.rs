@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use futures_buffered::BufferedStreamExt as _;
 use futures_util::{Stream, StreamExt as _, stream};
-use orchestrator::{Orchestrator, Task, blueprint};
+use orchestrator::{
+    Advance, Blueprint, Bounds, Orchestrator, StepContext, StepInfo, StepKind, Task, blueprint,
+};
 
 const TASKS: u64 = 1_000_000;
 const ROUNDS: usize = 11;
@@ -89,12 +91,66 @@ impl Yields {
     }
 }
 
+/// The steps of [`Ready`], the second of which has a limit.
+struct Limited(usize);
+
+enum Step {
+    First(u64),
+    Second(u64),
+    Third(u64),
+}
+
+const fn step(name: &'static str) -> StepInfo {
+    let of = std::any::type_name::<u64>;
+    StepInfo::new(name, StepKind::Step, of, of)
+}
+
+impl Blueprint for Limited {
+    type Input = u64;
+    type Output = u64;
+    type State = Step;
+    const NAME: &'static str = "Limited";
+    const STEPS: &'static [StepInfo] = &[step("first"), step("second"), step("third")];
+    fn start(value: u64) -> Step {
+        Step::First(value)
+    }
+    fn position(state: &Step) -> usize {
+        match state {
+            Step::First(_) => 0,
+            Step::Second(_) => 1,
+            Step::Third(_) => 2,
+        }
+    }
+    fn bounds(&self, step: usize) -> Bounds {
+        match step {
+            1 => Bounds::none().limit(self.0),
+            _ => Bounds::none(),
+        }
+    }
+    async fn advance(&self, state: Step, _: &StepContext) -> Advance<Step, u64> {
+        match state {
+            Step::First(value) => Advance::Next(Step::Second(first(value).await)),
+            Step::Second(value) => Advance::Next(Step::Third(second(value).await)),
+            Step::Third(value) => Advance::Done(third(value).await),
+        }
+    }
+}
+
 fn tasks() -> impl Stream<Item = Task<u64>> {
     stream::iter((0..TASKS).map(|id| Task::new(id, id)))
 }
 
 async fn orchestrator_ready() -> u64 {
     let orchestrator = Orchestrator::new(Ready).concurrency(CONCURRENCY);
+    sum(orchestrator
+        .execute_tasks_streaming(tasks())
+        .map(|result| result.outcome.unwrap_or_default()))
+    .await
+}
+
+/// With a limit that is hardly ever reached, and one that two workers reach all the time.
+async fn orchestrator_limited(limit: usize) -> u64 {
+    let orchestrator = Orchestrator::new(Limited(limit)).concurrency(CONCURRENCY);
     sum(orchestrator
         .execute_tasks_streaming(tasks())
         .map(|result| result.outcome.unwrap_or_default()))
@@ -163,6 +219,16 @@ fn main() {
                 "tokio::spawn + mpsc(1,000)",
                 || measure(spawn_and_channel()),
             ),
+        ],
+    );
+    compare(
+        "three steps, ready at once, one with a limit",
+        &[
+            ("orchestrator, no limit", || measure(orchestrator_ready())),
+            ("orchestrator, limit 10,000", || {
+                measure(orchestrator_limited(CONCURRENCY))
+            }),
+            ("orchestrator, limit 1", || measure(orchestrator_limited(1))),
         ],
     );
     compare(

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use futures_buffered::BufferedStreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt as _, stream};
-use orchestrator::{Orchestrator, Task, blueprint};
+use orchestrator::{
+    Advance, Blueprint, Bounds, Orchestrator, StepContext, StepInfo, StepKind, Task, blueprint,
+};
 
 const DELAY: Duration = Duration::from_secs(5);
 
@@ -28,6 +30,42 @@ impl Waits {
     }
 }
 
+/// A step that one task at a time is in: the first stays for the delay, and all others wait at it.
+struct OneAtATime;
+
+impl Blueprint for OneAtATime {
+    type Input = (u64, u64);
+    type Output = u64;
+    /// Of 24 bytes too.
+    type State = (u64, u64, bool);
+    const NAME: &'static str = "OneAtATime";
+    const STEPS: &'static [StepInfo] = &[StepInfo::new(
+        "add",
+        StepKind::Step,
+        std::any::type_name::<(u64, u64)>,
+        std::any::type_name::<u64>,
+    )];
+    fn start((left, right): (u64, u64)) -> Self::State {
+        (left, right, left == 0)
+    }
+    fn position(_: &Self::State) -> usize {
+        0
+    }
+    fn bounds(&self, _: usize) -> Bounds {
+        Bounds::none().limit(1)
+    }
+    async fn advance(
+        &self,
+        (left, right, stays): Self::State,
+        _: &StepContext,
+    ) -> Advance<Self::State, u64> {
+        if stays {
+            tokio::time::sleep(DELAY).await;
+        }
+        Advance::Done(left + right)
+    }
+}
+
 async fn wait_and_add((left, right): (u64, u64)) -> u64 {
     tokio::time::sleep(DELAY).await;
     left + right
@@ -37,6 +75,15 @@ async fn parked(tasks: u64) -> u64 {
     let window = usize::try_from(tasks).expect("a window that fits");
     let input = stream::iter((0..tasks).map(|id| Task::new(id, (id, 1))));
     let results = Orchestrator::new(Waits)
+        .window(window)
+        .execute_tasks_streaming(input);
+    count(results).await
+}
+
+async fn at_a_gate(tasks: u64) -> u64 {
+    let window = usize::try_from(tasks).expect("a window that fits");
+    let input = stream::iter((0..tasks).map(|id| Task::new(id, (id, 1))));
+    let results = Orchestrator::new(OneAtATime)
         .window(window)
         .execute_tasks_streaming(input);
     count(results).await
@@ -73,8 +120,9 @@ async fn count(results: impl Stream) -> u64 {
     count
 }
 
-const CONTESTANTS: [(&str, u64); 5] = [
+const CONTESTANTS: [(&str, u64); 6] = [
     ("orchestrator", 1_000_000),
+    ("at a step of limit 1", 1_000_000),
     ("futures-buffered", 1_000_000),
     ("FuturesUnordered", 1_000_000),
     ("tokio::spawn", 1_000_000),
@@ -117,6 +165,7 @@ fn run(name: &str, tasks: u64) {
     let finished = runtime.block_on(async {
         match name {
             "orchestrator" => parked(tasks).await,
+            "at a step of limit 1" => at_a_gate(tasks).await,
             "tokio::spawn" => spawned(tasks).await,
             "FuturesUnordered" => futures_unordered(tasks).await,
             "futures-buffered" => futures_buffered(tasks).await,

@@ -34,27 +34,27 @@ impl Bounds {
         }
     }
 
-    /// At most so many tasks in the step at once. 0 is refused by
-    /// [`Orchestrator::new`](crate::Orchestrator::new).
+    /// At most so many tasks in the step at once, over all runs. A task between two attempts is not in
+    /// the step. 0 is refused by [`Orchestrator::new`](crate::Orchestrator::new).
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// The step begins at most so often.
+    /// The step begins at most so often, over all runs: each attempt at a time of its own, an interval
+    /// after the one before, to the millisecond. Time in which nobody came gives no credit. Where the
+    /// process was held up, no more than 50 ms of those times, or one, begin at once.
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
         self
     }
 
     /// The most tasks in the step at once.
-    #[expect(dead_code, reason = "the engine is yet to look at it")]
     pub(crate) const fn most(&self) -> Option<usize> {
         self.limit
     }
 
     /// The least time between two begins.
-    #[expect(dead_code, reason = "the engine is yet to look at it")]
     pub(crate) fn interval(&self) -> Option<Duration> {
         self.rate.map(|rate| rate.interval())
     }

@@ -8,7 +8,9 @@ use futures_core::Stream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, AllAtHand, Gauges, Order, Permits, Received, Setup, Stats, TaskResults};
+use crate::engine::{
+    self, AllAtHand, Gates, Gauges, Order, Permits, Received, Setup, Stats, TaskResults,
+};
 use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 
 /// Runs the tasks of one blueprint, any number at once.
@@ -16,6 +18,12 @@ use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 /// It can be used again after a run, and by several callers at once: [`concurrency`] is what their
 /// runs share. A clone shares it too, unless it is given a concurrency of its own; other settings
 /// can differ from clone to clone.
+///
+/// The `limit` and the `rate` of a step hold over all runs of an orchestrator and all its clones,
+/// also those with a concurrency of their own. Tasks are let into such a step in the order in which
+/// they come to it. Who has to wait does so like a task in a delay, as a value and without a permit;
+/// each attempt at the step is let in anew. A run whose results are not taken, so that it begins
+/// nothing, gives up what it holds there meanwhile, its turn included.
 ///
 /// A step should not wait for tasks of its own orchestrator: it holds a permit meanwhile, and with
 /// all permits held that way nothing goes on. For the same reason a blueprint should not keep a
@@ -25,6 +33,7 @@ use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 pub struct Orchestrator<B> {
     blueprint: Arc<B>,
     permits: Arc<Permits>,
+    gates: Option<Arc<Gates>>,
     gauges: Arc<Gauges>,
     workers: Option<usize>,
     window: usize,
@@ -35,10 +44,16 @@ pub struct Orchestrator<B> {
 
 impl<B: Blueprint> Orchestrator<B> {
     /// An orchestrator with the defaults that each setting names.
+    ///
+    /// # Panics
+    ///
+    /// If the `limit` of a step is 0.
     pub fn new(blueprint: B) -> Self {
+        let gates = Gates::new(&blueprint).map(Arc::new);
         Self {
             blueprint: Arc::new(blueprint),
             permits: Arc::new(Permits::new(1_000)),
+            gates,
             gauges: Arc::default(),
             workers: None,
             window: 1_000_000,
@@ -54,6 +69,9 @@ impl<B: Blueprint> Orchestrator<B> {
     /// does not. Where several runs want more than there is, each worker of each run gets an equal
     /// share. (So every runtime that has a run of this orchestrator has to be driven: one that stands
     /// still keeps what it was given.)
+    ///
+    /// A task that was let into a step with a limit keeps its place there until there is a permit for
+    /// it. So a clone of fewer permits than the limit can keep others of the orchestrator waiting.
     ///
     /// A run keeps the memory of as many executing steps as it had at its busiest.
     ///
@@ -180,8 +198,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, or in one without a timer if a step delays or retries. (A step with a
-    /// timeout fails its task there.)
+    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or has a rate. (A
+    /// step with a timeout fails its task there.)
     ///
     /// # Cancel safety
     ///
@@ -236,8 +254,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays or
-    /// retries.
+    /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays, retries
+    /// or has a rate.
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let results = engine::start_handed(self.setup(self.order), Received(receiver));
@@ -276,8 +294,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, or in one without a timer if a step delays or retries. (A step with a
-    /// timeout fails its task there.)
+    /// Outside a tokio runtime, or in one without a timer if a step delays, retries or has a rate. (A
+    /// step with a timeout fails its task there.)
     pub fn execute_tasks_streaming<S>(&self, tasks: S) -> TaskResults<B::Output>
     where
         S: Stream<Item = Task<B::Input>> + Send + 'static,
@@ -290,6 +308,7 @@ impl<B: Blueprint> Orchestrator<B> {
         Setup {
             blueprint: this.blueprint,
             permits: this.permits,
+            gates: this.gates,
             gauges: this.gauges,
             workers: this.workers,
             window: this.window,
@@ -305,6 +324,7 @@ impl<B> Clone for Orchestrator<B> {
         Self {
             blueprint: Arc::clone(&self.blueprint),
             permits: Arc::clone(&self.permits),
+            gates: self.gates.clone(),
             gauges: Arc::clone(&self.gauges),
             workers: self.workers,
             window: self.window,

@@ -4,17 +4,25 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use orchestrator::{Advance, Blueprint, StepContext, StepInfo, StepKind, Task};
+use orchestrator::{Advance, Blueprint, Bounds, StepContext, StepInfo, StepKind, Task};
 
 /// A blueprint of one step that is a closure.
-pub(crate) struct By<S, F>(F, PhantomData<fn(S)>);
+pub(crate) struct By<S, F>(F, Bounds, PhantomData<fn(S)>);
 
 /// A blueprint of this step.
 pub(crate) fn by<S, F>(step: F) -> By<S, F>
 where
     F: Fn(S, StepContext) -> BoxFuture<'static, Advance<S, u64>> + Send + Sync + 'static,
 {
-    By(step, PhantomData)
+    By(step, Bounds::none(), PhantomData)
+}
+
+impl<S, F> By<S, F> {
+    /// Bounds the step.
+    pub(crate) fn bounded(mut self, bounds: Bounds) -> Self {
+        self.1 = bounds;
+        self
+    }
 }
 
 impl<S, F> Blueprint for By<S, F>
@@ -37,6 +45,9 @@ where
     }
     fn position(_: &S) -> usize {
         0
+    }
+    fn bounds(&self, _: usize) -> Bounds {
+        self.1
     }
     // The call itself runs the closure, so that what panics there panics in the call.
     fn advance(&self, state: S, cx: &StepContext) -> impl Future<Output = Advance<S, u64>> + Send {

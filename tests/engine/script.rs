@@ -3,11 +3,14 @@
 //! It implements the contract by hand, so these tests say something about the engine alone.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use orchestrator::{Advance, Blueprint, StepContext, StepFailure, StepInfo, StepKind, Task};
+use orchestrator::{
+    Advance, Blueprint, Bounds, StepContext, StepFailure, StepInfo, StepKind, Task,
+};
+use tokio::time::Instant;
 
 /// What one step of a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,22 @@ pub(crate) enum Op {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
     pub(crate) seen: Arc<Seen>,
+    bounds: [Bounds; STEPS],
+}
+
+const STEPS: usize = 6;
+
+impl Script {
+    /// Bounds the step of this name.
+    pub(crate) fn bounded(mut self, step: &str, bounds: Bounds) -> Self {
+        self.bounds[index(step)] = bounds;
+        self
+    }
+}
+
+fn index(step: &str) -> usize {
+    let place = Script::STEPS.iter().position(|info| info.name() == step);
+    place.expect("a step of this name")
 }
 
 /// What a [`Script`] has seen so far.
@@ -41,6 +60,22 @@ pub(crate) struct Seen {
     executing: AtomicUsize,
     most_executing: AtomicUsize,
     begun: AtomicUsize,
+    bounded: [Bounded; STEPS],
+}
+
+/// What was seen of a step that has bounds.
+#[derive(Debug, Default)]
+struct Bounded {
+    executing: AtomicUsize,
+    most_executing: AtomicUsize,
+    begins: Mutex<Vec<Begin>>,
+}
+
+/// An attempt at a step that has bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin {
+    pub(crate) at: Instant,
+    pub(crate) task: u64,
 }
 
 impl Seen {
@@ -52,6 +87,29 @@ impl Seen {
     /// How many steps were begun.
     pub(crate) fn begun(&self) -> usize {
         self.begun.load(Ordering::SeqCst)
+    }
+
+    /// The most tasks that were in this step at once, which has bounds.
+    pub(crate) fn most_in(&self, step: &str) -> usize {
+        self.bounded[index(step)]
+            .most_executing
+            .load(Ordering::SeqCst)
+    }
+
+    /// The attempts at this step, which has bounds, in order.
+    pub(crate) fn begins(&self, step: &str) -> Vec<Begin> {
+        self.bounded[index(step)].begins.lock().unwrap().clone()
+    }
+
+    fn enter_bounded(self: &Arc<Self>, step: usize, cx: &StepContext) -> ExecutingIn {
+        let seen = &self.bounded[step];
+        let executing = seen.executing.fetch_add(1, Ordering::SeqCst) + 1;
+        seen.most_executing.fetch_max(executing, Ordering::SeqCst);
+        seen.begins.lock().unwrap().push(Begin {
+            at: Instant::now(),
+            task: cx.task_id().0,
+        });
+        ExecutingIn(Arc::clone(self), step)
     }
 
     fn enter(self: &Arc<Self>) -> Executing {
@@ -68,6 +126,17 @@ struct Executing(Arc<Seen>);
 impl Drop for Executing {
     fn drop(&mut self) {
         self.0.executing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Counted at its step for as long as it lives.
+struct ExecutingIn(Arc<Seen>, usize);
+
+impl Drop for ExecutingIn {
+    fn drop(&mut self) {
+        self.0.bounded[self.1]
+            .executing
+            .fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -110,8 +179,15 @@ impl Blueprint for Script {
         }
     }
 
+    fn bounds(&self, step: usize) -> Bounds {
+        self.bounds[step]
+    }
+
     async fn advance(&self, mut ops: VecDeque<Op>, cx: &StepContext) -> Advance<VecDeque<Op>, u64> {
         let _executing = self.seen.enter();
+        let step = Self::position(&ops);
+        let _bounded =
+            (self.bounds[step] != Bounds::none()).then(|| self.seen.enter_bounded(step, cx));
         let Some(op) = ops.pop_front() else {
             return Advance::Done(cx.ordinal());
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::contain::{Panic, contain_call, discard, message, poll_contained};
 use super::parking::Standing;
+use super::places::Places;
 use super::run::Phase;
 use crate::context::RunContext;
 use crate::{Advance, Blueprint, StepContext, StepFailure, TaskError, TaskResult};
@@ -22,6 +23,14 @@ pub(super) enum CameTo<B: Blueprint> {
     Ended(TaskResult<B::Output>),
     /// It waits: in a delay, or before its next attempt.
     Waits(Standing<B::State>, Duration),
+    /// It was not let into its next step.
+    AtGate(Standing<B::State>),
+}
+
+/// What a worker and the tasks that it drives both look at.
+pub(super) struct Common {
+    pub(super) phase: Phase,
+    pub(super) places: Places,
 }
 
 /// Where a task came to, and what it was lent for the way.
@@ -36,14 +45,15 @@ enum Stopped {
     Aborted,
 }
 
-/// Runs the steps of a task, one after the other, until it has to wait or ends.
+/// Runs the steps of a task, one after the other, until it has to wait or ends. Into the first one
+/// it was let already.
 ///
 /// A task keeps its slot and its permit from step to step; what a worker is told is only where the
 /// task came to.
 pub(super) fn drive<'run, B: Blueprint>(
     blueprint: &'run B,
     task: Standing<B::State>,
-    phase: &'run Phase,
+    common: &'run Common,
     run: Arc<RunContext>,
 ) -> impl Future<Output = Driven<B>> + use<'run, B> {
     // Every task is moved into its slot, so what is kept across a step is kept once: in `cx`.
@@ -51,13 +61,13 @@ pub(super) fn drive<'run, B: Blueprint>(
     let mut state = task.state;
     async move {
         let mut steps = 1_u32;
+        cx.enter(B::position(&state));
         let came_to = loop {
-            cx.enter(B::position(&state));
             let outcome = {
                 let mut step = pin!(None);
                 let called = contain_call(|| step.set(Some(blueprint.advance(state, &cx))));
                 let outcome = match called {
-                    Ok(()) => poll_fn(|cx| poll_step(step.as_mut(), phase, cx)).await,
+                    Ok(()) => poll_fn(|cx| poll_step(step.as_mut(), &common.phase, cx)).await,
                     Err(panic) => Err(Stopped::Panicked(panic)),
                 };
                 // What the step's own values do when they are dropped is the step's doing too.
@@ -69,8 +79,15 @@ pub(super) fn drive<'run, B: Blueprint>(
                     }
                 }
             };
+            let gated = common.places.any();
+            let woke = gated && common.places.leave(cx.position() as usize);
             match outcome {
-                Ok(Advance::Next(next)) if phase.is_running() && steps < STEPS => {
+                Ok(Advance::Next(next)) if common.phase.is_running() && steps < STEPS && !woke => {
+                    let position = B::position(&next);
+                    cx.enter(position);
+                    if gated && !common.places.enter(position) {
+                        break CameTo::AtGate(Standing::at(&cx, next, 1));
+                    }
                     steps += 1;
                     state = next;
                     cx.begin();

@@ -7,21 +7,28 @@
 //! ```
 
 mod admission;
+mod chunks;
 mod contain;
 mod drive;
+mod gates;
+mod inbox;
 mod intake;
 mod lock;
 mod outlet;
 mod pace;
 mod parking;
 mod permits;
+mod places;
 mod reorder;
 mod results;
 mod run;
+mod schedule;
 mod slots;
 mod source;
 mod stats;
+mod timer;
 mod turn;
+mod waiting;
 mod wakes;
 mod window;
 mod worker;
@@ -36,6 +43,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use contain::discard_all;
+pub(crate) use gates::Gates;
 pub(crate) use permits::Permits;
 pub(crate) use source::{AllAtHand, Received, Source};
 pub(crate) use stats::Gauges;
@@ -70,6 +78,7 @@ const UNTAKEN: usize = 8_192;
 pub(crate) struct Setup<B> {
     pub(crate) blueprint: Arc<B>,
     pub(crate) permits: Arc<Permits>,
+    pub(crate) gates: Option<Arc<Gates>>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) workers: Option<usize>,
     pub(crate) window: usize,
@@ -117,6 +126,7 @@ where
         outlet: Arc::new(Outlet::new(workers, untaken)),
         window: Arc::new(Window::new(setup.window)),
         permits: setup.permits,
+        gates: setup.gates,
         gauges: setup.gauges,
         ending: Arc::new(Ending::new(setup.shutdown.child_token())),
         grace: setup.grace,

@@ -1,13 +1,14 @@
 //! A worker's waiting tasks: [`Parking`].
 
-use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::chunks::{Bucket, Chunks};
 use super::contain::discard_all;
+use super::timer::HORIZON;
+use super::waiting::Waiting;
 use crate::TaskId;
 
 /// A task between two steps. This and nothing else is what a waiting task costs.
@@ -25,42 +26,21 @@ pub(super) struct Standing<S> {
 /// Tasks that are parked until their time: by milliseconds, in chunks.
 ///
 /// One bucket a tick costs little where many tasks wait, and finds the due ones without comparing
-/// them; chunks are freed as they are worked off.
+/// them.
 pub(super) struct Parking<S> {
     epoch: Instant,
-    buckets: BTreeMap<u64, Bucket<S>>,
-    due: VecDeque<Vec<Standing<S>>>,
-    current: std::vec::IntoIter<Standing<S>>,
+    buckets: BTreeMap<u64, Bucket<Standing<S>>>,
+    due: Chunks<Standing<S>>,
     waiting: usize,
-    timer: Option<Timer>,
 }
-
-/// The worker's one timer, made when the first task is parked: no task has one of its own.
-struct Timer {
-    tick: u64,
-    sleep: Pin<Box<Sleep>>,
-}
-
-struct Bucket<S> {
-    full: Vec<Vec<Standing<S>>>,
-    last: Vec<Standing<S>>,
-}
-
-/// The most tasks in a chunk.
-const CHUNK: usize = 512;
-
-/// The longest that the timer is set for. Later wake-ups take more than one setting.
-const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl<S> Parking<S> {
     pub(super) fn new() -> Self {
         Self {
             epoch: Instant::now(),
             buckets: BTreeMap::new(),
-            due: VecDeque::new(),
-            current: Vec::new().into_iter(),
+            due: Chunks::new(),
             waiting: 0,
-            timer: None,
         }
     }
 
@@ -82,19 +62,14 @@ impl<S> Parking<S> {
 
     /// Takes a task whose time has come.
     pub(super) fn pop_due(&mut self) -> Option<Standing<S>> {
-        let task = loop {
-            if let Some(task) = self.current.next() {
-                break task;
-            }
-            self.current = self.due.pop_front()?.into_iter();
-        };
+        let task = self.due.pop()?;
         self.waiting -= 1;
         Some(task)
     }
 
     /// Whether a task's time has come.
     pub(super) fn has_due(&self) -> bool {
-        !self.due.is_empty() || self.current.len() > 0
+        !self.due.is_empty()
     }
 
     /// Looks up whose time has come since the last call.
@@ -107,62 +82,29 @@ impl<S> Parking<S> {
             if *bucket.key() > now {
                 break;
             }
-            self.due.extend(bucket.remove().into_chunks());
+            self.due.add(bucket.remove());
         }
     }
 
     /// Makes every parked task due.
     pub(super) fn all_due(&mut self) {
         while let Some((_, bucket)) = self.buckets.pop_first() {
-            self.due.extend(bucket.into_chunks());
+            self.due.add(bucket);
         }
     }
 
-    /// Waits for the next task's time. Never ready while nothing is parked.
-    pub(super) fn poll_next_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((&tick, _)) = self.buckets.first_key_value() else {
-            return Poll::Pending;
-        };
-        let deadline = self
-            .epoch
-            .checked_add(Duration::from_millis(tick))
-            .unwrap_or_else(far)
-            .min(far());
-        let timer = self.timer.get_or_insert_with(|| Timer {
-            tick,
-            sleep: Box::pin(tokio::time::sleep_until(deadline)),
-        });
-        if timer.tick != tick || timer.sleep.is_elapsed() {
-            timer.tick = tick;
-            timer.sleep.as_mut().reset(deadline);
-        }
-        timer.sleep.as_mut().poll(cx)
-    }
-}
-
-fn far() -> Instant {
-    Instant::now() + HORIZON
-}
-
-impl<S> Bucket<S> {
-    fn new() -> Self {
-        Self {
-            full: Vec::new(),
-            last: Vec::new(),
-        }
+    /// Makes every task due that waits at a gate.
+    pub(super) fn take_over(&mut self, waiting: &mut Waiting<S>) {
+        self.waiting += waiting.len();
+        waiting.move_to(&mut self.due);
     }
 
-    fn push(&mut self, task: Standing<S>) {
-        if self.last.len() == CHUNK {
-            let full = std::mem::replace(&mut self.last, Vec::with_capacity(CHUNK));
-            self.full.push(full);
-        }
-        // A `Vec` of its own accord begins at 4 and doubles, up to a chunk exactly.
-        self.last.push(task);
-    }
-
-    fn into_chunks(self) -> impl Iterator<Item = Vec<Standing<S>>> {
-        self.full.into_iter().chain([self.last])
+    /// When the next task's time comes. `None` while nothing is parked.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let (&tick, _) = self.buckets.first_key_value()?;
+        let at = self.epoch.checked_add(Duration::from_millis(tick));
+        // Beyond what the clock can say: the timer is set anew before then.
+        Some(at.unwrap_or_else(|| Instant::now() + 2 * HORIZON))
     }
 }
 
@@ -176,8 +118,20 @@ impl<S> Drop for Parking<S> {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::task::Poll;
 
+    use super::super::chunks::CHUNK;
+    use super::super::timer::Timer;
     use super::*;
+
+    /// Waits for the next task's time.
+    async fn next_due<S>(parking: &Parking<S>, timer: &mut Timer) {
+        poll_fn(|cx| match parking.next_due() {
+            Some(at) => timer.poll_until(at, cx),
+            None => Poll::Pending,
+        })
+        .await;
+    }
 
     fn task(ordinal: u64) -> Standing<()> {
         Standing {
@@ -203,8 +157,9 @@ mod tests {
             parking.park(task(ordinal), Duration::from_millis(millis));
         }
         let mut order = Vec::new();
+        let mut timer = Timer::default();
         while parking.waiting() > 0 {
-            poll_fn(|cx| parking.poll_next_due(cx)).await;
+            next_due(&parking, &mut timer).await;
             order.extend(due(&mut parking));
         }
         assert_eq!(order, [1, 3, 2, 0]);
@@ -239,7 +194,8 @@ mod tests {
     async fn a_pause_without_end_is_no_error() {
         let mut parking = Parking::new();
         parking.park(task(0), Duration::MAX);
-        let wait = poll_fn(|cx| parking.poll_next_due(cx));
+        let mut timer = Timer::default();
+        let wait = next_due(&parking, &mut timer);
         // The timer is set anew once a day; that is no time for a task to come back.
         assert!(tokio::time::timeout(10 * HORIZON, wait).await.is_err());
         assert!(due(&mut parking).is_empty());
@@ -249,7 +205,8 @@ mod tests {
     async fn a_shorter_pause_is_not_kept_waiting_by_a_longer_one() {
         let mut parking = Parking::new();
         parking.park(task(0), Duration::from_secs(60));
-        let wait = poll_fn(|cx| parking.poll_next_due(cx));
+        let mut timer = Timer::default();
+        let wait = next_due(&parking, &mut timer);
         assert!(
             tokio::time::timeout(Duration::from_secs(1), wait)
                 .await
@@ -257,7 +214,7 @@ mod tests {
         );
         parking.park(task(1), Duration::from_secs(1));
         let before = Instant::now();
-        poll_fn(|cx| parking.poll_next_due(cx)).await;
+        next_due(&parking, &mut timer).await;
         assert!(before.elapsed() < Duration::from_secs(2));
         assert_eq!(due(&mut parking), [1]);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::gates::Gates;
 use super::intake::Intake;
 use super::outlet::Outlet;
 use super::permits::Permits;
@@ -22,6 +23,7 @@ pub(super) struct Run<B: Blueprint> {
     pub(super) outlet: Arc<Outlet<B::Output>>,
     pub(super) window: Arc<Window>,
     pub(super) permits: Arc<Permits>,
+    pub(super) gates: Option<Arc<Gates>>,
     pub(super) gauges: Arc<Gauges>,
     pub(super) ending: Arc<Ending>,
     pub(super) grace: Duration,

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Stats {
     /// Tasks whose step has begun and waits for something.
     pub executing: usize,
-    /// Tasks that wait in a delay, or before their next attempt.
+    /// Tasks that wait in a delay, before their next attempt, or until a step with a `limit` or a
+    /// `rate` lets them in.
     pub waiting: usize,
 }
 

@@ -1,5 +1,8 @@
 //! What drives tasks: [`work`].
 
+mod next;
+mod shutdown;
+
 use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -8,46 +11,57 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::contain::{contain_call, discard, discard_all};
-use super::drive::{CameTo, Driven, drive};
-use super::intake::{Admitted, Taken};
+use super::contain::discard_all;
+use super::drive::{CameTo, Common, Driven, drive};
+use super::intake::Admitted;
 use super::pace::{BATCH, Pace};
 use super::parking::{Parking, Standing};
 use super::permits::Seat;
+use super::places::Places;
 use super::run::{Phase, Run};
 use super::slots::Slots;
 use super::stats::Report;
+use super::timer::Timer;
 use super::turn::Turn;
+use super::waiting::Waiting;
 use crate::context::RunContext;
-use crate::{Blueprint, StepFailure, TaskError, TaskResult};
+use crate::{Blueprint, TaskResult};
 
 /// Drives tasks until the input has ended and all that were admitted have a result, or until nobody
 /// takes the results any more.
 pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
-    let phase = Phase::default();
+    // Made before the worker, and so dropped after it: places come back when no step is left in them.
+    let common = Common {
+        phase: Phase::default(),
+        places: Places::new(run.gates.clone(), B::STEPS.len()),
+    };
     // An `Arc` of the worker's own: workers do not contend for its count.
     let context = Arc::new(RunContext {
         id: Arc::clone(&run.id),
         steps: B::STEPS,
         cancelled: run.ending.cancelled.clone(),
     });
-    let drive = |task, context| drive(&*run.blueprint, task, &phase, context);
+    let drive = |task, context| drive(&*run.blueprint, task, &common, context);
     let mut cancelled = pin!(run.ending.cancelled.cancelled());
     let mut abandoned = pin!(run.ending.abandoned.cancelled());
     let mut worker = Worker {
         slots: Slots::new(),
         parking: Parking::new(),
+        waiting: Waiting::new(&common.places),
+        timer: Timer::default(),
         ready: VecDeque::new(),
         admitted: VecDeque::new(),
         results: Vec::new(),
         seat: Seat::new(Arc::clone(&run.permits)),
         run: &run,
         index,
-        phase: &phase,
+        phase: &common.phase,
+        places: &common.places,
         context,
         lent: Vec::new(),
         pace: Pace::new(),
         new_is_next: false,
+        due_is_next: false,
         input_ended: false,
         idle: false,
         room: true,
@@ -74,6 +88,8 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
 struct Worker<'run, B: Blueprint, F> {
     slots: Slots<F>,
     parking: Parking<B::State>,
+    waiting: Waiting<B::State>,
+    timer: Timer,
     /// Tasks whose pause was zero.
     ready: VecDeque<Standing<B::State>>,
     admitted: VecDeque<Admitted<B::Input>>,
@@ -83,6 +99,7 @@ struct Worker<'run, B: Blueprint, F> {
     run: &'run Run<B>,
     index: usize,
     phase: &'run Phase,
+    places: &'run Places,
     context: Arc<RunContext>,
     /// Clones of `context` that came back. Most tasks need one for no longer than a poll, and
     /// counting it each time would cost more than their steps.
@@ -91,6 +108,8 @@ struct Worker<'run, B: Blueprint, F> {
     pace: Pace,
     /// New tasks and those whose pause was zero take turns: neither shuts out the other.
     new_is_next: bool,
+    /// As do tasks that were let in and those whose time has come.
+    due_is_next: bool,
     input_ended: bool,
     /// Whether the intake counts on this worker being asleep.
     idle: bool,
@@ -128,6 +147,7 @@ where
         }
         self.poll_grace(cx);
         self.seat.begin_turn();
+        self.places.begin_turn();
         let mut turn = Turn::begin();
         loop {
             let before = turn.done();
@@ -136,6 +156,9 @@ where
             if turn.is_over() {
                 self.hand_on();
                 self.report();
+                if lack == Lack::Room {
+                    self.waiting.close(self.places);
+                }
                 match lack {
                     Lack::Task | Lack::Room => self.seat.release(),
                     Lack::Permit | Lack::Time => self.seat.yield_spare(),
@@ -185,9 +208,10 @@ where
         drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
     ) -> Lack {
         self.parking.collect_due();
+        self.waiting.look_at_clock();
         loop {
-            if self.seat.has_woken() {
-                // A step that keeps the thread busy would hold up who was given the permit.
+            if self.seat.has_woken() || self.places.has_woken() {
+                // A step that keeps the thread busy would hold up who was given the permit or place.
                 turn.end();
                 return Lack::Time;
             }
@@ -203,17 +227,10 @@ where
                 }
             } else if !self.seat.take(cx) {
                 return Lack::Permit;
-            } else if let Some(task) = self.next_task() {
-                let context = match self.lent.pop() {
-                    Some(context) => context,
-                    None => Arc::clone(&self.context),
-                };
-                if let Poll::Ready(driven) = self.slots.start(drive(task, context)) {
-                    self.finish(driven);
-                }
+            } else if let Some(task) = self.next_let_in() {
+                self.begin(task, drive);
             } else {
                 self.seat.put_back();
-                return Lack::Task;
             }
             turn.count();
             if turn.is_over() {
@@ -222,51 +239,20 @@ where
         }
     }
 
-    fn has_task(&mut self) -> bool {
-        if !self.ready.is_empty() || self.parking.has_due() || !self.admitted.is_empty() {
-            return true;
+    /// Begins a task that was let in, under the permit that was taken.
+    #[inline]
+    fn begin(
+        &mut self,
+        task: Standing<B::State>,
+        drive: &impl Fn(Standing<B::State>, Arc<RunContext>) -> F,
+    ) {
+        let context = match self.lent.pop() {
+            Some(context) => context,
+            None => Arc::clone(&self.context),
+        };
+        if let Poll::Ready(driven) = self.slots.start(drive(task, context)) {
+            self.finish(driven);
         }
-        if self.input_ended {
-            return false;
-        }
-        self.pace.next();
-        let taken = self
-            .run
-            .intake
-            .take(self.pace.portion(), &mut self.admitted);
-        self.input_ended = taken == Taken::Closed;
-        taken == Taken::Some
-    }
-
-    /// A task whose time has come; then in turn one whose pause was zero and a new one.
-    fn next_task(&mut self) -> Option<Standing<B::State>> {
-        if let Some(task) = self.parking.pop_due() {
-            return Some(task);
-        }
-        self.new_is_next = !self.new_is_next;
-        if self.new_is_next {
-            self.next_new().or_else(|| self.ready.pop_front())
-        } else {
-            self.ready.pop_front().or_else(|| self.next_new())
-        }
-    }
-
-    fn next_new(&mut self) -> Option<Standing<B::State>> {
-        if self.admitted.is_empty() && !self.input_ended && !self.ready.is_empty() {
-            // Nothing else asks the intake as long as there is something to do.
-            let taken = self.run.intake.take(1, &mut self.admitted);
-            self.input_ended = taken == Taken::Closed;
-        }
-        let Admitted { id, ordinal, input } = self.admitted.pop_front()?;
-        let state = B::start(input);
-        let step = u32::try_from(B::position(&state)).unwrap_or(u32::MAX);
-        Some(Standing {
-            state,
-            id,
-            ordinal,
-            attempt: 1,
-            step,
-        })
     }
 
     /// Takes a task out of its slot, and to where it came to.
@@ -278,6 +264,7 @@ where
             CameTo::Waits(task, _) if !self.phase.is_running() => self.cancel(task),
             CameTo::Waits(task, Duration::ZERO) => self.ready.push_back(task),
             CameTo::Waits(task, pause) => self.parking.park(task, pause),
+            CameTo::AtGate(task) => self.waiting.push(task),
         }
     }
 
@@ -295,52 +282,12 @@ where
         }
     }
 
-    /// The run is being shut down: no step begins from now on.
-    fn stop(&mut self, abandoned: bool) {
-        self.phase.stop();
-        self.seat.release();
-        self.parking.all_due();
-        if abandoned || self.slots.executing() == 0 {
-            return;
-        }
-        // A runtime without a timer has no grace time to give: making one panics there.
-        let grace = contain_call(|| Box::pin(tokio::time::sleep(self.run.grace)));
-        match grace {
-            Ok(grace) if !self.run.grace.is_zero() => self.grace = Some(grace),
-            _ => self.abort(),
-        }
-    }
-
-    fn poll_grace(&mut self, cx: &mut Context<'_>) {
-        let over = self
-            .grace
-            .as_mut()
-            .is_some_and(|grace| grace.as_mut().poll(cx).is_ready());
-        if over {
-            self.grace = None;
-            self.abort();
-        }
-    }
-
-    /// Ends executing steps, each through its own future: so every task gives its result.
-    fn abort(&mut self) {
-        self.phase.abort();
-        self.slots.wake_all();
-    }
-
-    /// Gives a task that no step will be begun for its result.
-    fn cancel(&mut self, task: Standing<B::State>) {
-        let step = B::STEPS[task.step as usize].name();
-        let error = TaskError::new(step, task.attempt - 1, StepFailure::cancelled());
-        self.deliver(TaskResult::new(task.id, task.ordinal, Err(error)));
-        discard(task.state);
-    }
-
     /// Whether the input has ended and nothing is left that could give a result.
     fn is_through(&self) -> bool {
         self.input_ended
             && self.slots.executing() == 0
             && self.parking.waiting() == 0
+            && self.waiting.is_empty()
             && self.ready.is_empty()
             && self.admitted.is_empty()
     }
@@ -352,6 +299,9 @@ where
         if lack != Lack::Permit {
             self.seat.release();
         }
+        if lack == Lack::Room {
+            self.waiting.close(self.places);
+        }
         if !self.room {
             self.room = self.run.outlet.has_room(self.index, cx);
             if self.room {
@@ -359,8 +309,16 @@ where
             }
         }
         // A task that comes due could not begin for want of room or a permit: those wake the worker.
-        if lack == Lack::Task && self.parking.poll_next_due(cx).is_ready() {
-            return false;
+        if lack == Lack::Task {
+            let times = [self.parking.next_due(), self.waiting.next_time()];
+            if let Some(at) = times.into_iter().flatten().min()
+                && self.timer.poll_until(at, cx).is_ready()
+            {
+                return false;
+            }
+            if !self.waiting.is_empty() && !self.places.sleep(cx.waker()) {
+                return false;
+            }
         }
         if !self.slots.sleep(cx.waker()) {
             return false;
@@ -373,8 +331,8 @@ where
     }
 
     fn report(&mut self) {
-        self.report
-            .update(self.slots.executing(), self.parking.waiting());
+        let waiting = self.parking.waiting() + self.waiting.len();
+        self.report.update(self.slots.executing(), waiting);
     }
 }
 

@@ -72,6 +72,10 @@
 //! permit of [`concurrency`](Orchestrator::concurrency). While a step executes, its future has a
 //! slot with one of the workers, of which there is one for each thread of the tokio runtime.
 //!
+//! So it is, too, with a task that waits for a step which has a `limit` (the most tasks in it at once)
+//! or a `rate` (how often it begins): both hold over all runs of an orchestrator, and tasks are let in
+//! in the order in which they came.
+//!
 //! **A step that blocks its thread stalls its worker**, and the tasks that the worker has in hand.
 //! Move such work to [`tokio::task::spawn_blocking`].
 //!

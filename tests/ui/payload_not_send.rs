@@ -1,4 +1,4 @@
-use orchestrator::{Orchestrator, blueprint};
+use orchestrator::{Blueprint, blueprint};
 
 use std::rc::Rc;
 
@@ -15,6 +15,8 @@ impl P {
     async fn take(&self, _: Rc<u32>) {}
 }
 
+fn run(_: impl Blueprint) {}
+
 fn main() {
-    let _ = Orchestrator::new(P);
+    run(P);
 }

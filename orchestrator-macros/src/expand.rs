@@ -3,15 +3,11 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
-use crate::attributes::Kind;
 use crate::errors::Errors;
-use crate::generics;
 use crate::model::Pipeline;
-use crate::names::{Names, never_arm, this};
+use crate::names::{Names, never_arm};
 use crate::parse::{self, Head, MarkedFn, Parsed};
-use crate::signature::Step;
-use crate::types::Spelled;
-use crate::{durable, expressions, probe, run, values};
+use crate::{durable, info, probe, run};
 
 /// Expands `#[blueprint(arguments)] item`.
 pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -92,68 +88,6 @@ fn written(head: &Head, fns: &[MarkedFn]) -> TokenStream {
     tokens
 }
 
-impl Pipeline {
-    /// The `where` clause of the items that need only what the user wrote.
-    pub(crate) fn written_where(&self) -> TokenStream {
-        clause(&self.generics.written, &[])
-    }
-
-    /// The `where` clause of the items that need what holds of the parameters, and no more.
-    pub(crate) fn bounded_where(&self) -> TokenStream {
-        clause(&self.generics.written, &self.generics.added)
-    }
-
-    /// The `where` clause of the fn that calls a step.
-    pub(crate) fn runner_where(&self, step: &Step) -> TokenStream {
-        let mut added = self.generics.added.clone();
-        added.extend(self.generics.shared_later.clone());
-        if let Some(ty) = step.named() {
-            let payload = self.payloads.iter().find(|payload| payload.is(ty));
-            added.extend(payload.and_then(sent_later));
-        }
-        clause(&self.generics.written, &added)
-    }
-
-    /// The `where` clause of the items that are the blueprint at work.
-    pub(crate) fn full_where(&self, more: &[TokenStream]) -> TokenStream {
-        let mut added = self.generics.added.clone();
-        added.extend(self.generics.shared_later.clone());
-        added.extend(self.payloads.iter().filter_map(sent_later));
-        added.extend_from_slice(more);
-        clause(&self.generics.written, &added)
-    }
-
-    /// `<T: Bound, const N: usize>`
-    pub(crate) fn params(&self) -> TokenStream {
-        angle(&self.generics.params)
-    }
-
-    /// `<T, N>`
-    pub(crate) fn args(&self) -> TokenStream {
-        angle(&self.generics.args)
-    }
-}
-
-/// That a value of this type can flow.
-fn sent_later(payload: &Spelled) -> Option<TokenStream> {
-    let send = quote_spanned!(Span::mixed_site()=> ::core::marker::Send);
-    generics::later(&payload.tokens, &send)
-}
-
-fn angle(inner: &TokenStream) -> TokenStream {
-    if inner.is_empty() {
-        return TokenStream::new();
-    }
-    quote_spanned!(Span::mixed_site()=> <#inner>)
-}
-
-fn clause(written: &[TokenStream], added: &[TokenStream]) -> TokenStream {
-    if written.is_empty() && added.is_empty() {
-        return TokenStream::new();
-    }
-    quote_spanned!(Span::mixed_site()=> where #(#written,)* #(#added,)*)
-}
-
 fn pipeline_items(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let state = state(pipeline, names);
     let checks = run::checks(pipeline, names);
@@ -218,7 +152,7 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let input = &pipeline.flow[0].ty.tokens;
     let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
     let first = names.variant(pipeline, 0);
-    let infos = (0..pipeline.steps.len()).map(|index| info(pipeline, index));
+    let infos = (0..pipeline.steps.len()).map(|index| info::info(pipeline, index));
     let positions = (0..pipeline.steps.len()).map(|index| {
         let variant = names.variant(pipeline, index);
         let index = Literal::usize_unsuffixed(index);
@@ -229,7 +163,7 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
         quote_spanned!(at=> #steps::#end(_) => #index,)
     });
     let never = never_arm(pipeline, names, true);
-    let bounds = bounds(pipeline);
+    let bounds = info::bounds(pipeline);
     let advance = run::advance(pipeline, names);
     quote_spanned! {at=>
         #[automatically_derived]
@@ -254,81 +188,6 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
             #advance
         }
     }
-}
-
-/// The step's entry in `STEPS`.
-fn info(pipeline: &Pipeline, index: usize) -> TokenStream {
-    let at = Span::mixed_site();
-    let runtime = &pipeline.runtime;
-    let step = &pipeline.steps[index];
-    let (name, doc) = (&step.id, &step.doc);
-    let kind = match step.kind {
-        Kind::Step => quote_spanned!(at=> Step),
-        Kind::Delay => quote_spanned!(at=> Delay),
-    };
-    let takes = &pipeline.flow[index].ty.tokens;
-    let yields = &pipeline.flow[index + 1].ty.tokens;
-    let doc = (!doc.is_empty()).then(|| quote_spanned!(at=> .with_doc(#doc)));
-    let timeout = step.options.timeout.as_ref().map(|timeout| {
-        let text = timeout.text();
-        quote_spanned!(at=> .with_timeout(#text))
-    });
-    let retry = step.options.retry.as_ref().map(|retry| {
-        let text = &retry.text;
-        quote_spanned!(at=> .with_retry(#text))
-    });
-    let limit = step.options.limit.as_ref().map(|limit| {
-        let text = values::text(limit);
-        quote_spanned!(at=> .with_limit(#text))
-    });
-    let rate = step.options.rate.as_ref().map(|rate| {
-        let text = rate.text();
-        quote_spanned!(at=> .with_rate(#text))
-    });
-    let exit = step
-        .returns
-        .exits
-        .then(|| quote_spanned!(at=> .with_early_exit()));
-    quote_spanned! {at=>
-        #runtime::StepInfo::new(
-            #name,
-            #runtime::StepKind::#kind,
-            ::core::any::type_name::<#takes>,
-            ::core::any::type_name::<#yields>,
-        )
-        #doc #timeout #retry #limit #rate #exit
-    }
-}
-
-/// `fn bounds`, if there are any.
-fn bounds(pipeline: &Pipeline) -> Option<TokenStream> {
-    let at = Span::mixed_site();
-    let runtime = &pipeline.runtime;
-    let mut arms = pipeline
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| step.options.has_bounds())
-        .map(|(index, step)| {
-            let index = Literal::usize_unsuffixed(index);
-            let limit = step.options.limit.as_ref().map(|limit| {
-                let limit = expressions::limit(limit);
-                quote_spanned!(at=> .limit(#limit))
-            });
-            let rate = step.options.rate.as_ref().map(|rate| {
-                let rate = expressions::rate(rate, runtime);
-                quote_spanned!(at=> .rate(#rate))
-            });
-            quote_spanned!(at=> #index => #runtime::Bounds::none() #limit #rate,)
-        })
-        .peekable();
-    arms.peek()?;
-    let this = this(pipeline);
-    Some(quote_spanned! {at=>
-        fn bounds(&#this, step: ::core::primitive::usize) -> #runtime::Bounds {
-            match step { #(#arms)* _ => #runtime::Bounds::none() }
-        }
-    })
 }
 
 /// What stands in for a pipeline that has errors, so that its uses have none.

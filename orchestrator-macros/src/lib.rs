@@ -7,7 +7,8 @@
 //! * `parse` takes the tokens apart (`attributes`, `conditions`, `entries`);
 //! * `model` makes a checked pipeline of them (`signature`, `types`, `generics`, and for the options
 //!   `options`, `values`, `duration`, `rate`);
-//! * `expand` writes code from the model alone (`names`, `run`, `arm`, `expressions`, `durable`).
+//! * `expand` writes code from the model alone (`names`, `clauses`, `info`, `run`, `arm`,
+//!   `expressions`, `durable`).
 //!
 //! Where a step hangs on a `cfg`, a `probe` stands between the first stage and the second.
 //!
@@ -15,6 +16,7 @@
 
 mod arm;
 mod attributes;
+mod clauses;
 mod conditions;
 mod durable;
 mod duration;
@@ -23,6 +25,7 @@ mod errors;
 mod expand;
 mod expressions;
 mod generics;
+mod info;
 mod model;
 mod names;
 mod options;

@@ -43,7 +43,7 @@ impl<'a> Arm<'a> {
         let kept = self.kept();
         let call = self.call();
         let (yielded, advanced) = if self.step.returns.exits {
-            (quote_spanned!(at=> flow), self.advanced_or_out())
+            (quote_spanned!(at=> __flow), self.advanced_or_out())
         } else {
             (self.yielded(), self.advanced())
         };
@@ -62,16 +62,16 @@ impl<'a> Arm<'a> {
         };
         let asked = self
             .when()
-            .map(|_| quote_spanned!(at=> let mut asked = true;));
+            .map(|_| quote_spanned!(at=> let mut __asked = true;));
         let failed = self.failed();
         quote_spanned! {at=>
             #pattern => {
                 #kept
-                let returned = #returned;
+                let __returned = #returned;
                 #asked
                 match #outcome {
                     ::core::result::Result::Ok(#yielded) => { #advanced }
-                    ::core::result::Result::Err(failure) => { #failed }
+                    ::core::result::Result::Err(__failure) => { #failed }
                 }
             }
         }
@@ -86,10 +86,10 @@ impl<'a> Arm<'a> {
         // expression would outlive it.
         quote_spanned! {at=>
             {
-                let limit = #limit;
-                let step = ::core::pin::pin!(#call);
-                let returned = #runtime::__private::within(limit, step).await;
-                returned
+                let __limit = #limit;
+                let __step = ::core::pin::pin!(#call);
+                let __returned = #runtime::__private::within(__limit, __step).await;
+                __returned
             }
         }
     }
@@ -99,27 +99,27 @@ impl<'a> Arm<'a> {
         let at = Span::mixed_site();
         let has_timeout = self.step.options.timeout.is_some();
         if !self.step.returns.fallible {
-            return has_timeout.then(|| quote_spanned!(at=> returned));
+            return has_timeout.then(|| quote_spanned!(at=> __returned));
         }
         let span = at.located_at(self.step.returns.ty.span);
         let placed = types::respan(self.pipeline.runtime.clone(), span);
         let Some(when) = self.when() else {
             return Some(if has_timeout {
-                quote_spanned!(span=> #placed::__private::outcome_within(returned))
+                quote_spanned!(span=> #placed::__private::outcome_within(__returned))
             } else {
-                quote_spanned!(span=> #placed::__private::outcome(returned))
+                quote_spanned!(span=> #placed::__private::outcome(__returned))
             });
         };
         let failure = self.failure();
         let at_when = at.located_at(when.span());
         let placed_when = types::respan(self.pipeline.runtime.clone(), at_when);
-        let asked = quote_spanned!(at_when=> #placed_when::__private::asked(&error, #when));
-        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(returned));
+        let asked = quote_spanned!(at_when=> #placed_when::__private::asked(&__error, #when));
+        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(__returned));
         let outcome = quote_spanned! {at=>
             match #result {
-                ::core::result::Result::Ok(value) => ::core::result::Result::Ok(value),
-                ::core::result::Result::Err(error) => {
-                    asked = #asked;
+                ::core::result::Result::Ok(__value) => ::core::result::Result::Ok(__value),
+                ::core::result::Result::Err(__error) => {
+                    __asked = #asked;
                     ::core::result::Result::Err(#failure)
                 }
             }
@@ -128,9 +128,9 @@ impl<'a> Arm<'a> {
             return Some(outcome);
         }
         Some(quote_spanned! {at=>
-            match returned {
-                ::core::result::Result::Ok(returned) => #outcome,
-                ::core::result::Result::Err(failure) => ::core::result::Result::Err(failure),
+            match __returned {
+                ::core::result::Result::Ok(__returned) => #outcome,
+                ::core::result::Result::Err(__failure) => ::core::result::Result::Err(__failure),
             }
         })
     }
@@ -139,7 +139,7 @@ impl<'a> Arm<'a> {
     fn failure(&self) -> TokenStream {
         let span = Span::mixed_site().located_at(self.step.returns.ty.span);
         let placed = types::respan(self.pipeline.runtime.clone(), span);
-        quote_spanned!(span=> #placed::__private::StepError::into_failure(error))
+        quote_spanned!(span=> #placed::__private::StepError::into_failure(__error))
     }
 
     /// The user's `when`.
@@ -157,31 +157,32 @@ impl<'a> Arm<'a> {
         let after = self.state_at(self.index + 1);
         let feed = self.feed();
         let span = at.located_at(self.step.returns.ty.span);
-        let pause = quote_spanned!(span=> { let pause: ::core::time::Duration = returned; pause });
+        let pause =
+            quote_spanned!(span=> { let __pause: ::core::time::Duration = __returned; __pause });
         let parked = quote_spanned! {at=>
             #feed
-            #runtime::Advance::Park { state: #after, pause }
+            #runtime::Advance::Park { state: #after, pause: __pause }
         };
         let gone_on = if self.step.returns.fallible {
             let failure = self.failure();
             quote_spanned! {at=>
-                match #runtime::__private::StepResult::into_result(returned) {
-                    ::core::result::Result::Ok(returned) => {
-                        let pause = #pause;
+                match #runtime::__private::StepResult::into_result(__returned) {
+                    ::core::result::Result::Ok(__returned) => {
+                        let __pause = #pause;
                         #parked
                     }
-                    ::core::result::Result::Err(error) => #runtime::Advance::Failed {
+                    ::core::result::Result::Err(__error) => #runtime::Advance::Failed {
                         failure: #failure,
                         again: ::core::option::Option::None,
                     },
                 }
             }
         } else {
-            quote_spanned!(at=> let pause = #pause; #parked)
+            quote_spanned!(at=> let __pause = #pause; #parked)
         };
         quote_spanned! {at=>
             #pattern => {
-                let returned = #call #wait;
+                let __returned = #call #wait;
                 #gone_on
             }
         }
@@ -191,14 +192,14 @@ impl<'a> Arm<'a> {
     fn pattern(&self) -> TokenStream {
         let steps = &self.names.steps;
         let variant = self.names.variant(self.pipeline, self.index);
-        quote_spanned!(Span::mixed_site()=> #steps::#variant(value))
+        quote_spanned!(Span::mixed_site()=> #steps::#variant(__value))
     }
 
     /// The state before step `index`, of `value`.
     fn state_at(&self, index: usize) -> TokenStream {
         let Names { state, steps, .. } = self.names;
         let variant = self.names.variant(self.pipeline, index);
-        quote_spanned!(Span::mixed_site()=> #state(#steps::#variant(value)))
+        quote_spanned!(Span::mixed_site()=> #state(#steps::#variant(__value)))
     }
 
     /// The call of the user's fn.
@@ -207,10 +208,10 @@ impl<'a> Arm<'a> {
         let this = this(self.pipeline);
         let value = match self.step.takes {
             Takes::Nothing => None,
-            Takes::Reference(_) => Some(quote_spanned!(at=> &value,)),
-            Takes::Value(_) => Some(quote_spanned!(at=> value,)),
+            Takes::Reference(_) => Some(quote_spanned!(at=> &__value,)),
+            Takes::Value(_) => Some(quote_spanned!(at=> __value,)),
         };
-        let cx = self.step.context.then(|| quote_spanned!(at=> cx));
+        let cx = self.step.context.then(|| quote_spanned!(at=> __cx));
         if self.step.is_async {
             let runner = self.names.runner(&self.step.name);
             quote_spanned!(at=> #runner(#this, #value #cx))
@@ -225,7 +226,7 @@ impl<'a> Arm<'a> {
     fn yielded(&self) -> TokenStream {
         let at = Span::mixed_site();
         if self.step.is_transform() {
-            quote_spanned!(at=> value)
+            quote_spanned!(at=> __value)
         } else {
             quote_spanned!(at.located_at(self.step.returns.ty.span)=> ())
         }
@@ -239,19 +240,19 @@ impl<'a> Arm<'a> {
         } = self.pipeline;
         let span = at.located_at(self.step.returns.ty.span);
         let placed = types::respan(runtime.clone(), span);
-        let flow = quote_spanned!(span=> #placed::__private::StepFlow::into_flow(flow));
+        let flow = quote_spanned!(span=> #placed::__private::StepFlow::into_flow(__flow));
         let (yielded, advanced) = (self.yielded(), self.advanced());
         let link = &self.names.link;
         let out = self.pipeline.broken_with(self.index).map(|_| {
             let place = Literal::usize_unsuffixed(Names::way_out(self.pipeline, self.index));
-            quote_spanned!(at=> let output = <#self_ty as #link<#place>>::feed::<()>(output);)
+            quote_spanned!(at=> let __output = <#self_ty as #link<#place>>::feed::<()>(__output);)
         });
         quote_spanned! {at=>
             match #flow {
                 ::core::ops::ControlFlow::Continue(#yielded) => { #advanced }
-                ::core::ops::ControlFlow::Break(output) => {
+                ::core::ops::ControlFlow::Break(__output) => {
                     #out
-                    #runtime::Advance::Done(output)
+                    #runtime::Advance::Done(__output)
                 }
             }
         }
@@ -262,7 +263,7 @@ impl<'a> Arm<'a> {
         let at = Span::mixed_site();
         let runtime = &self.pipeline.runtime;
         if self.index + 1 == self.pipeline.steps.len() {
-            return quote_spanned!(at=> #runtime::Advance::Done(value));
+            return quote_spanned!(at=> #runtime::Advance::Done(__value));
         }
         let feed = self.feed();
         let next = self.state_at(self.index + 1);
@@ -278,7 +279,7 @@ impl<'a> Arm<'a> {
         let self_ty = &self.pipeline.self_ty;
         let link = &self.names.link;
         let place = Literal::usize_unsuffixed(self.index);
-        quote_spanned!(at=> let value = <#self_ty as #link<#place>>::feed::<()>(value);)
+        quote_spanned!(at=> let __value = <#self_ty as #link<#place>>::feed::<()>(__value);)
     }
 
     /// The number of retries, and the copy of a value that the call takes away.
@@ -293,12 +294,12 @@ impl<'a> Arm<'a> {
         let times = expressions::times(&retry.times);
         let placed = types::respan(runtime.clone(), *span);
         let keep = quote_spanned! {at.located_at(*span)=>
-            #placed::__private::Kept::keep(value, is_left)
+            #placed::__private::Kept::keep(__value, __is_left)
         };
         quote_spanned! {at=>
-            let times = #times;
-            let is_left = #runtime::Retry::times(times).allows_after(cx.attempt());
-            let (value, kept) = #keep;
+            let __times = #times;
+            let __is_left = #runtime::Retry::times(__times).allows_after(__cx.attempt());
+            let (__value, __kept) = #keep;
         }
     }
 
@@ -308,20 +309,20 @@ impl<'a> Arm<'a> {
         let runtime = &self.pipeline.runtime;
         let Some(retry) = &self.step.options.retry else {
             return quote_spanned! {at=>
-                #runtime::Advance::Failed { failure, again: ::core::option::Option::None }
+                #runtime::Advance::Failed { failure: __failure, again: ::core::option::Option::None }
             };
         };
         let state = self.state_at(self.index);
         let (times, kept) = if self.step.is_transform() {
-            let kept = quote_spanned!(at=> kept.map(|value| #state));
-            (quote_spanned!(at=> times), kept)
+            let kept = quote_spanned!(at=> __kept.map(|__value| #state));
+            (quote_spanned!(at=> __times), kept)
         } else {
             let kept = quote_spanned!(at=> ::core::option::Option::Some(#state));
             (expressions::times(&retry.times), kept)
         };
         let kept = match self.when() {
             Some(_) => {
-                quote_spanned!(at=> if asked { #kept } else { ::core::option::Option::None })
+                quote_spanned!(at=> if __asked { #kept } else { ::core::option::Option::None })
             }
             None => kept,
         };
@@ -334,8 +335,8 @@ impl<'a> Arm<'a> {
             quote_spanned!(at=> .max(#max))
         });
         quote_spanned! {at=>
-            let retry = #runtime::Retry::times(#times) #backoff #max;
-            #runtime::__private::failed(failure, #kept, &retry, cx)
+            let __retry = #runtime::Retry::times(#times) #backoff #max;
+            #runtime::__private::failed(__failure, #kept, &__retry, __cx)
         }
     }
 }

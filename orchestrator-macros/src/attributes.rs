@@ -7,6 +7,11 @@ use syn::{Expr, Lit, Meta};
 use crate::conditions;
 use crate::errors::Errors;
 
+/// `step` and `delay` on the variants of a probe. By their own names, the derive would be suggested to
+/// whoever forgot `#[blueprint]`.
+const STEP_OF_PROBE: &str = "__step";
+const DELAY_OF_PROBE: &str = "__delay";
+
 /// Which of the helper attributes it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -39,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) ours: TokenStream,
     /// Whether it hangs on a `cfg` if, or how, the fn is a step.
     pub(crate) is_conditional: bool,
+    /// Whether the fn is deprecated.
+    pub(crate) is_deprecated: bool,
     /// Whether it holds both of ours, so that nothing more can be said of the fn.
     is_ambiguous: bool,
 }
@@ -51,6 +58,7 @@ impl Run {
             found: None,
             ours: TokenStream::new(),
             is_conditional: false,
+            is_deprecated: false,
             is_ambiguous: false,
         };
         let mut docs = Vec::new();
@@ -63,6 +71,7 @@ impl Run {
                 break;
             };
             let attribute = [pound, TokenTree::Group(group.clone())];
+            let group = unwrapped(group);
             if let Some(mark) = ours(&group, errors) {
                 run.ours.extend(written(&mark));
                 run.add(mark, errors);
@@ -72,6 +81,8 @@ impl Run {
                 run.kept.extend(split.kept);
                 run.ours.extend(split.ours);
             } else {
+                run.is_deprecated |=
+                    conditions::word(&group.stream()).is_some_and(|word| word == "deprecated");
                 let is_cfg = conditions::is_cfg(&group.stream());
                 let doc = doc(&group);
                 if is_cfg || doc.is_some() {
@@ -123,7 +134,30 @@ fn written(mark: &Mark) -> TokenStream {
     let Mark {
         name, arguments, ..
     } = mark;
+    let name = of_probe(name, mark.kind);
     quote_spanned!(name.span()=> #[#name(#arguments)])
+}
+
+/// The name of the mark on a probe.
+pub(crate) fn of_probe(name: &Ident, kind: Kind) -> Ident {
+    let of_probe = match kind {
+        Kind::Step => STEP_OF_PROBE,
+        Kind::Delay => DELAY_OF_PROBE,
+    };
+    Ident::new(of_probe, name.span())
+}
+
+/// The brackets without the invisible ones in them that a `meta` of a `macro_rules` comes in.
+fn unwrapped(brackets: Group) -> Group {
+    let mut content = brackets.stream().into_iter();
+    match (content.next(), content.next()) {
+        (Some(TokenTree::Group(inner)), None) if inner.delimiter() == Delimiter::None => {
+            let mut group = Group::new(Delimiter::Bracket, inner.stream());
+            group.set_span(brackets.span());
+            unwrapped(group)
+        }
+        _ => brackets,
+    }
 }
 
 fn is_bracketed(token: &mut TokenTree) -> bool {
@@ -132,9 +166,9 @@ fn is_bracketed(token: &mut TokenTree) -> bool {
 
 /// Which of ours has this name.
 pub(crate) fn kind(ident: &Ident) -> Option<Kind> {
-    if ident == "step" {
+    if ident == "step" || ident == STEP_OF_PROBE {
         Some(Kind::Step)
-    } else if ident == "delay" {
+    } else if ident == "delay" || ident == DELAY_OF_PROBE {
         Some(Kind::Delay)
     } else {
         None
@@ -145,6 +179,10 @@ pub(crate) fn kind(ident: &Ident) -> Option<Kind> {
 fn ours(group: &Group, errors: &mut Errors) -> Option<Mark> {
     let name = conditions::word(&group.stream())?;
     let kind = kind(&name)?;
+    let name = match kind {
+        Kind::Step => Ident::new("step", name.span()),
+        Kind::Delay => Ident::new("delay", name.span()),
+    };
     let after: TokenStream = group.stream().into_iter().skip(1).collect();
     let mut tokens = after.clone().into_iter();
     let arguments = match (tokens.next(), tokens.next()) {

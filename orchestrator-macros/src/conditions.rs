@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::quote;
 use syn::Meta;
 
-use crate::attributes::kind;
+use crate::attributes::{kind, of_probe};
 
 /// What a `cfg_attr` comes to.
 pub(crate) struct Split {
@@ -46,22 +46,20 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
             ours.extend(content(nested.ours));
             continue;
         }
-        match word(&part) {
-            Some(word) if kind(&word).is_some() => {
-                marks = true;
-                ours.push(part);
-            }
-            Some(word) if word == "cfg" => {
-                leaves_out = true;
-                ours.push(part.clone());
-                kept.push(part);
-            }
-            Some(word) if word == "doc" => {
-                ours.push(part.clone());
-                kept.push(part);
-            }
-            _ => kept.push(part),
+        let word = word(&part);
+        if let Some((name, kind)) = word.as_ref().and_then(|word| Some((word, kind(word)?))) {
+            marks = true;
+            let name = of_probe(name, kind);
+            let arguments = part.into_iter().skip(1);
+            ours.push(quote!(#name #(#arguments)*));
+            continue;
         }
+        let is_cfg = word.as_ref().is_some_and(|word| word == "cfg");
+        leaves_out |= is_cfg;
+        if is_cfg || word.is_some_and(|word| word == "doc") {
+            ours.push(part.clone());
+        }
+        kept.push(part);
     }
     let put_together = |parts: Vec<TokenStream>| {
         if parts.is_empty() {

@@ -32,9 +32,9 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
             let stored =
                 quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens, #place>>);
             (
-                quote_spanned!(at=> #steps::#variant(value) => #stored::encode(value, #name),),
+                quote_spanned!(at=> #steps::#variant(__value) => #stored::encode(__value, #name),),
                 quote_spanned! {at=>
-                    #name => #stored::decode(json).map(#steps::#variant),
+                    #name => #stored::decode(__json).map(#steps::#variant),
                 },
             )
         })
@@ -43,17 +43,17 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     quote_spanned! {at=>
         #[automatically_derived]
         impl #params #runtime::Durable for #self_ty #full {
-            fn encode(state: &#state #args) -> #runtime::__private::Encoded {
-                match &state.0 { #(#encode)* #never }
+            fn encode(__state: &#state #args) -> #runtime::__private::Encoded {
+                match &__state.0 { #(#encode)* #never }
             }
 
-            fn decode(step: &::core::primitive::str, json: &::core::primitive::str)
+            fn decode(__step: &::core::primitive::str, __json: &::core::primitive::str)
             -> #runtime::__private::anyhow::Result<#state #args> {
-                let stands = match step {
+                let __stands = match __step {
                     #(#decode)*
-                    _ => #runtime::__private::unknown_step::<Self, _>(step),
+                    _ => #runtime::__private::unknown_step::<Self, _>(__step),
                 };
-                stands.map(#state)
+                __stands.map(#state)
             }
         }
     }
@@ -72,8 +72,8 @@ pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
                 #runtime::__private::unknown_step::<Self, _>("")
             }
 
-            fn decode(step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::__private::anyhow::Result<()> {
-                #runtime::__private::unknown_step::<Self, _>(step)
+            fn decode(__step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::__private::anyhow::Result<()> {
+                #runtime::__private::unknown_step::<Self, _>(__step)
             }
         }
     }

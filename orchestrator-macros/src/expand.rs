@@ -7,6 +7,7 @@ use crate::errors::Errors;
 use crate::model::Pipeline;
 use crate::names::{Names, never_arm};
 use crate::parse::{self, Head, MarkedFn, Parsed};
+use crate::types::Spelled;
 use crate::{durable, info, probe, run};
 
 /// Expands `#[blueprint(arguments)] item`.
@@ -23,10 +24,11 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
             return probe::write(&arguments, &head, &header, &fns, &errors);
         }
         let inherited = head.inherited.clone();
+        let deprecated = allow_deprecated(&fns);
         let items = items(arguments, &head, fns, &mut errors);
         quote_spanned! {Span::mixed_site()=>
             #(#inherited)*
-            #[allow(deprecated)]
+            #deprecated
             const _: () = { #items };
         }
     });
@@ -35,6 +37,14 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
     tokens.extend(errors.into_tokens());
     tokens.extend(generated);
     tokens
+}
+
+/// For steps that are deprecated: to run them is no use of theirs to be warned of. (Not for all, since a
+/// crate may forbid to allow it.)
+pub(crate) fn allow_deprecated(fns: &[MarkedFn]) -> Option<TokenStream> {
+    fns.iter()
+        .any(|marked| marked.is_deprecated)
+        .then(|| quote_spanned!(Span::mixed_site()=> #[allow(deprecated)]))
 }
 
 /// Expands the derive of a probe: the same, now that it is known which fns are there.
@@ -82,7 +92,8 @@ fn written(head: &Head, fns: &[MarkedFn]) -> TokenStream {
     let clause = &generics.where_clause;
     let mut tokens = quote!(#self_ty #generics #clause);
     for marked in fns {
-        tokens.extend(marked.attributes.clone());
+        let options = marked.found.as_ref().map(|found| &found.mark.arguments);
+        options.to_tokens(&mut tokens);
         marked.signature.to_tokens(&mut tokens);
     }
     tokens
@@ -151,6 +162,11 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let (params, args, full) = (pipeline.params(), pipeline.args(), pipeline.full_where(&[]));
     let input = &pipeline.flow[0].ty.tokens;
     let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
+    // With the user's place on them, since a type that is too private is told of the whole item.
+    let place = |ty: &Spelled| at.located_at(ty.span);
+    let input_item = quote_spanned!(place(&pipeline.flow[0].ty)=> type Input = #input;);
+    let output_item =
+        quote_spanned!(place(&pipeline.flow[pipeline.steps.len()].ty)=> type Output = #output;);
     let first = names.variant(pipeline, 0);
     let infos = (0..pipeline.steps.len()).map(|index| info::info(pipeline, index));
     let positions = (0..pipeline.steps.len()).map(|index| {
@@ -168,19 +184,19 @@ fn blueprint_impl(pipeline: &Pipeline, names: &Names) -> TokenStream {
     quote_spanned! {at=>
         #[automatically_derived]
         impl #params #runtime::Blueprint for #self_ty #full {
-            type Input = #input;
-            type Output = #output;
+            #input_item
+            #output_item
             type State = #state #args;
 
             const NAME: &'static ::core::primitive::str = #name;
             const STEPS: &'static [#runtime::StepInfo] = &[#(#infos,)*];
 
-            fn start(input: #input) -> #state #args {
-                #state(#steps::#first(input))
+            fn start(__input: #input) -> #state #args {
+                #state(#steps::#first(__input))
             }
 
-            fn position(state: &#state #args) -> ::core::primitive::usize {
-                match &state.0 { #(#positions)* #end #never }
+            fn position(__state: &#state #args) -> ::core::primitive::usize {
+                match &__state.0 { #(#positions)* #end #never }
             }
 
             #bounds

@@ -55,5 +55,5 @@ fn duration(duration: Duration) -> TokenStream {
 fn typed(expr: &Expr, ty: &TokenStream) -> TokenStream {
     let at = Span::mixed_site().located_at(expr.span());
     let ty = types::respan(ty.clone(), at);
-    quote_spanned!(at=> { let value: #ty = #expr; value })
+    quote_spanned!(at=> { let __value: #ty = #expr; __value })
 }

@@ -77,8 +77,8 @@ pub(crate) fn bounds(pipeline: &Pipeline) -> Option<TokenStream> {
     arms.peek()?;
     let this = this(pipeline);
     Some(quote_spanned! {at=>
-        fn bounds(&#this, step: ::core::primitive::usize) -> #runtime::Bounds {
-            match step { #(#arms)* _ => #runtime::Bounds::none() }
+        fn bounds(&#this, __step: ::core::primitive::usize) -> #runtime::Bounds {
+            match __step { #(#arms)* _ => #runtime::Bounds::none() }
         }
     })
 }

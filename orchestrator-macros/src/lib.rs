@@ -439,7 +439,7 @@ pub fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes the pipeline of a block whose steps hang on a `cfg`. Not for anybody else.
 #[doc(hidden)]
-#[proc_macro_derive(Conditional, attributes(step, delay, __block, __signature))]
+#[proc_macro_derive(Conditional, attributes(__step, __delay, __block, __signature))]
 pub fn conditional(probe: TokenStream) -> TokenStream {
     expand::probed(probe.into()).into()
 }

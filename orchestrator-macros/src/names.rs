@@ -47,11 +47,7 @@ impl Names {
     /// The variant for the state before step `index`; that past the last step is the end.
     pub(crate) fn variant(&self, pipeline: &Pipeline, index: usize) -> Ident {
         match pipeline.steps.get(index) {
-            Some(step) => {
-                let mut ident = step.ident.clone();
-                ident.set_span(Span::mixed_site());
-                ident
-            }
+            Some(step) => method(step),
             None => self.end.clone(),
         }
     }
@@ -78,6 +74,10 @@ fn has_word(tokens: &TokenStream, prefix: &str) -> bool {
 
 /// The user's fn.
 pub(crate) fn method(step: &Step) -> Ident {
+    // A keyword where this crate is written, and none where the user's may be.
+    if step.name == "gen" {
+        return Ident::new_raw("gen", Span::mixed_site());
+    }
     let mut method = step.ident.clone();
     method.set_span(Span::mixed_site());
     method
@@ -100,5 +100,5 @@ pub(crate) fn never_arm(pipeline: &Pipeline, names: &Names, borrowed: bool) -> T
     let Names { steps, never, .. } = names;
     let at = Span::mixed_site();
     let star = borrowed.then(|| quote_spanned!(at=> *));
-    quote_spanned!(at=> #steps::#never(never, _) => match #star never {},)
+    quote_spanned!(at=> #steps::#never(__never, _) => match #star __never {},)
 }

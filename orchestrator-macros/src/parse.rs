@@ -75,6 +75,7 @@ pub(crate) struct MarkedFn {
     pub(crate) attributes: TokenStream,
     /// Whether it hangs on a `cfg` if, or how, it is a step.
     pub(crate) is_conditional: bool,
+    pub(crate) is_deprecated: bool,
     pub(crate) signature: Signature,
 }
 
@@ -208,6 +209,7 @@ fn parse_body(body: TokenStream, fns: &mut Vec<MarkedFn>, errors: &mut Errors) -
                 found: run.found,
                 attributes: run.ours,
                 is_conditional: run.is_conditional,
+                is_deprecated: run.is_deprecated,
                 signature,
             }),
             Err(error) => errors.push(explain(run.found.as_ref(), &error, &rest)),

@@ -13,6 +13,7 @@ use syn::parse::Parser as _;
 use crate::attributes::Run;
 use crate::conditions::word;
 use crate::errors::Errors;
+use crate::expand::allow_deprecated;
 use crate::model::runtime;
 use crate::parse::{Head, MarkedFn, parse_head};
 
@@ -40,6 +41,7 @@ pub(crate) fn write(
     let runtime = runtime(arguments.clone());
     let inherited = &head.inherited;
     let (block, signature) = (format_ident!("{BLOCK}"), format_ident!("{SIGNATURE}"));
+    let deprecated = allow_deprecated(fns);
     let broken = (!errors.is_empty()).then(|| quote!(broken));
     let variants = fns.iter().enumerate().map(|(index, marked)| {
         let variant = format_ident!("Fn{index}", span = at);
@@ -49,11 +51,10 @@ pub(crate) fn write(
     });
     quote_spanned! {at=>
         #(#inherited)*
-        #[allow(deprecated)]
+        #deprecated
         const _: () = {
             #[derive(#runtime::__private::Conditional)]
             #[#block((#arguments) (#header) (#broken))]
-            #[allow(dead_code)]
             enum __Conditional { #(#variants)* }
         };
     }
@@ -90,6 +91,7 @@ pub(crate) fn read(item: TokenStream) -> Option<(Probe, Errors)> {
                 found: run.found,
                 attributes: run.ours,
                 is_conditional: false,
+                is_deprecated: false,
                 signature,
             });
         }

@@ -53,8 +53,7 @@ pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let check = &names.check;
     let (params, bounded) = (pipeline.params(), pipeline.bounded_where());
     quote_spanned! {at=>
-        /// Is compiled and never called.
-        #[allow(dead_code)]
+        /// Is compiled and never called (for which the lint wants the underscore in front).
         fn #check #params() #bounded {
             #plain
             #shared
@@ -83,7 +82,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
                 type From = #from;
                 type To = #to;
 
-                fn feed<#step>(value: Self::From) -> Self::To {
+                fn feed<#step>(__value: Self::From) -> Self::To {
                     #fed
                 }
             }
@@ -95,7 +94,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         let from = &pipeline.handed_on(index)?.tokens;
         let placed = types::respan(runtime.clone(), *span);
         let fed = quote_spanned! {at.located_at(*span)=>
-            #placed::__private::Feeds::<Self::To, #taking>::feed(value)
+            #placed::__private::Feeds::<Self::To, #taking>::feed(__value)
         };
         Some(linked(index, from, tokens, &taking, fed))
     });
@@ -105,7 +104,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         let leaving = method(&pipeline.steps[index]);
         let placed = types::respan(runtime.clone(), span);
         let fed = quote_spanned! {at.located_at(span)=>
-            #placed::__private::Ends::<Self::To, #leaving>::end(value)
+            #placed::__private::Ends::<Self::To, #leaving>::end(__value)
         };
         let place = Names::way_out(pipeline, index);
         Some(linked(place, &tokens, output, &leaving, fed))
@@ -120,7 +119,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
             type From;
             type To;
 
-            fn feed<StepName>(value: Self::From) -> Self::To;
+            fn feed<StepName>(__value: Self::From) -> Self::To;
         }
         #(#links)*
     }
@@ -149,26 +148,26 @@ fn runner(pipeline: &Pipeline, names: &Names, step: &Step) -> TokenStream {
     let (parameter, value) = match &step.takes {
         Takes::Nothing => (None, None),
         Takes::Reference(Spelled { tokens, .. }) => (
-            Some(quote_spanned!(at=> value: &'__a #tokens,)),
-            Some(quote_spanned!(at=> value,)),
+            Some(quote_spanned!(at=> __value: &'__a #tokens,)),
+            Some(quote_spanned!(at=> __value,)),
         ),
         Takes::Value(Spelled { tokens, .. }) => (
-            Some(quote_spanned!(at=> value: #tokens,)),
-            Some(quote_spanned!(at=> value,)),
+            Some(quote_spanned!(at=> __value: #tokens,)),
+            Some(quote_spanned!(at=> __value,)),
         ),
     };
     let context = step
         .context
-        .then(|| quote_spanned!(at=> cx: &'__a #runtime::StepContext,));
-    let cx = step.context.then(|| quote_spanned!(at=> cx));
+        .then(|| quote_spanned!(at=> __cx: &'__a #runtime::StepContext,));
+    let cx = step.context.then(|| quote_spanned!(at=> __cx));
     let returned = &step.returns.ty.tokens;
     let future = quote_spanned! {at.located_at(step.ident.span())=>
         impl ::core::future::Future<Output = #returned> + ::core::marker::Send + '__a
     };
     quote_spanned! {at=>
         /// Calls the step; its future is `Send`.
-        fn #name<'__a, #params>(this: &'__a #self_ty, #parameter #context) -> #future #bounded {
-            <#self_ty>::#method(this, #value #cx)
+        fn #name<'__a, #params>(__this: &'__a #self_ty, #parameter #context) -> #future #bounded {
+            <#self_ty>::#method(__this, #value #cx)
         }
     }
 }
@@ -189,7 +188,7 @@ pub(crate) fn advance(pipeline: &Pipeline, names: &Names) -> TokenStream {
         .iter()
         .any(|step| step.context || step.options.retry.is_some());
     let cx = if uses_cx {
-        quote_spanned!(at=> cx)
+        quote_spanned!(at=> __cx)
     } else {
         quote_spanned!(at=> _)
     };
@@ -199,15 +198,15 @@ pub(crate) fn advance(pipeline: &Pipeline, names: &Names) -> TokenStream {
     });
     let end = pipeline
         .ends_with_delay()
-        .then(|| quote_spanned!(at=> #steps::#end(value) => #runtime::Advance::Done(value),));
+        .then(|| quote_spanned!(at=> #steps::#end(__value) => #runtime::Advance::Done(__value),));
     let never = never_arm(pipeline, names, false);
     quote_spanned! {at=>
-        fn advance(&#this, state: #state #args, #cx: &#runtime::StepContext)
+        fn advance(&#this, __state: #state #args, #cx: &#runtime::StepContext)
         -> impl ::core::future::Future<Output = #runtime::Advance<#state #args, #output>>
             + ::core::marker::Send
         {
             async move {
-                match state.0 { #(#arms)* #end #never }
+                match __state.0 { #(#arms)* #end #never }
             }
         }
     }

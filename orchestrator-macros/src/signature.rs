@@ -199,7 +199,8 @@ fn refuse_qualifiers(signature: &Signature, kind: Kind, errors: &mut Errors) {
             },
         );
     }
-    if let Some(clause) = &signature.generics.where_clause {
+    let clause = signature.generics.where_clause.as_ref();
+    if let Some(clause) = clause.filter(|clause| !clause.predicates.is_empty()) {
         errors.under(
             clause,
             "a step has no `where` clause of its own: put it on the `impl` block",

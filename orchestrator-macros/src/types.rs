@@ -167,6 +167,10 @@ fn spell_self_in(tokens: TokenStream, self_ty: &Type, is_expression: bool) -> To
             Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint
         );
         match token {
+            // `Self<…>` is an error, which rustc tells of the user's own.
+            TokenTree::Ident(ident) if ident == "Self" && is_generic(tokens.peek()) => {
+                spelled.extend([TokenTree::Ident(ident)]);
+            }
             TokenTree::Ident(ident) if ident == "Self" && (is_path || !is_expression) => {
                 let ty = respan(self_ty.to_token_stream(), ident.span());
                 spelled.extend(if is_path { quote!(<#ty>) } else { ty });
@@ -182,6 +186,10 @@ fn spell_self_in(tokens: TokenStream, self_ty: &Type, is_expression: bool) -> To
         }
     }
     spelled
+}
+
+fn is_generic(next: Option<&TokenTree>) -> bool {
+    matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == '<')
 }
 
 /// The tokens, all at one place.

@@ -124,7 +124,8 @@ where
 /// A step's own error.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the error of a step",
-    label = "needs `std::error::Error + Send + Sync + 'static`, as `anyhow::Error::from` does"
+    label = "needs `std::error::Error + Send + Sync + 'static`, as `anyhow::Error::from` does",
+    note = "`anyhow::Error::from_boxed` makes one of a boxed error, `anyhow::Error::msg` of a message"
 )]
 pub trait StepError {
     /// The failure that the engine reports.

@@ -116,6 +116,66 @@ async fn a_macro_can_write_blueprints() {
     assert_eq!(crate::run(Typed, 1).await.unwrap().0, 1);
 }
 
+/// Marks that a `macro_rules` was given as `meta`, and constants with the names of locals.
+mod metas {
+    use orchestrator::blueprint;
+
+    #[expect(
+        non_upper_case_globals,
+        reason = "what is generated has locals of these names"
+    )]
+    mod lower {
+        pub(super) const value: u8 = 3;
+        pub(super) static state: u8 = 4;
+        #[expect(non_camel_case_types, reason = "as above")]
+        pub(super) struct limit;
+        #[expect(non_camel_case_types, reason = "as above")]
+        pub(super) struct returned;
+    }
+    use lower::{limit, returned, state, value};
+
+    macro_rules! blueprint {
+        ($name:ident { $($(#[$meta:meta])* fn $step:ident($value:ident: $takes:ty) -> $yields:ty $body:block)* }) => {
+            #[blueprint]
+            impl $name {
+                $($(#[$meta])* async fn $step(&self, $value: $takes) -> $yields $body)*
+            }
+        };
+    }
+
+    pub(crate) struct Metas;
+
+    blueprint!(Metas {
+        /// Documented.
+        #[step(timeout = "1s", retry = 1)]
+        fn first(number: u8) -> anyhow::Result<u16> {
+            let _ = (limit, returned);
+            Ok(u16::from(number) + u16::from(value))
+        }
+
+        #[cfg(not(test))]
+        #[step]
+        fn left_out(number: u16) -> Missing {
+            Missing(number)
+        }
+
+        #[cfg(test)]
+        #[step(limit = 1)]
+        fn second(number: u16) -> anyhow::Result<u32> {
+            Ok(u32::from(number) + u32::from(state))
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_macro_can_pass_marks_on() {
+    use orchestrator::Blueprint;
+
+    assert_eq!(crate::run(metas::Metas, 1).await.unwrap(), 8);
+    assert_eq!(metas::Metas::STEPS[0].doc(), "Documented.");
+    assert_eq!(metas::Metas::STEPS[0].timeout(), Some("1s"));
+}
+
 /// Attributes of the user's that matter for what is generated.
 #[expect(clippy::mixed_attributes_style, reason = "both must be kept")]
 mod attributes {

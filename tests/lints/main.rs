@@ -167,6 +167,45 @@ impl Conditional {
     }
 }
 
+/// What nobody may allow.
+#[forbid(dead_code, deprecated, unused_variables)]
+pub mod forbidding {
+    use orchestrator::blueprint;
+
+    /// A blueprint.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Forbidding;
+
+    #[blueprint]
+    impl Forbidding {
+        /// There.
+        #[cfg(test)]
+        #[step(timeout = "1s", retry = 1)]
+        async fn first(&self, number: u8) -> Result<u16, core::fmt::Error> {
+            Ok(number.into())
+        }
+
+        /// Observes.
+        #[step]
+        async fn second(&self, _: &u16) {}
+    }
+
+    /// Another, without a `cfg`.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Unconditional;
+
+    #[blueprint]
+    impl Unconditional {
+        /// There.
+        #[step]
+        async fn first(&self, number: u8) -> u16 {
+            number.into()
+        }
+    }
+}
+
 /// Attributes of other crates.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -217,4 +256,6 @@ fn linted_code_is_used() {
     };
     let _: (Linted<u8>, Plain, Conditional, Instrumented) =
         (linted, Plain, Conditional, Instrumented);
+    let _: (forbidding::Forbidding, forbidding::Unconditional) =
+        (forbidding::Forbidding, forbidding::Unconditional);
 }

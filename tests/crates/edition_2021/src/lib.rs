@@ -63,8 +63,9 @@ where
         (order, self.note.clone())
     }
 
-    #[step]
-    async fn nothing(&self) {}
+    /// In edition 2024 that is a keyword.
+    #[step(timeout = "1s")]
+    async fn gen(&self) {}
 
     #[step(retry = 1)]
     async fn print(&self, (order, note): (Order, T)) -> Result<Receipt, std::fmt::Error> {

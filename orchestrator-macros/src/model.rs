@@ -161,7 +161,7 @@ impl Arguments {
                 continue;
             }
             match entry.expr("::orchestrator", errors) {
-                Some(syn::Expr::Path(path)) if path.qself.is_none() => {
+                Some(syn::Expr::Path(path)) if is_of_modules(&path) => {
                     read.runtime = path.path.to_token_stream();
                 }
                 Some(expr) => errors.under(
@@ -173,6 +173,15 @@ impl Arguments {
         }
         read
     }
+}
+
+/// Whether the path can be that of a crate or module.
+fn is_of_modules(path: &syn::ExprPath) -> bool {
+    let segments = &path.path.segments;
+    path.qself.is_none()
+        && segments
+            .iter()
+            .all(|segment| segment.arguments.is_none() && segment.ident != "Self")
 }
 
 /// Refuses that two steps go by one name, unless two fns do, which rustc refuses.

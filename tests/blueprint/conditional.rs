@@ -97,6 +97,27 @@ fn steps_that_hang_on_a_cfg_stay_ordinary_methods() {
     assert_eq!(conditional.pause(&Page(String::new())), Duration::ZERO);
 }
 
+/// Nothing else tells that a `cfg` has a say.
+struct LeftOut;
+
+#[blueprint]
+impl LeftOut {
+    #[step]
+    async fn there(&self, _: &u8) {}
+
+    #[cfg_attr(test, cfg(not(test)))]
+    #[step]
+    async fn gone(&self, number: u8) -> Missing {
+        Missing(number)
+    }
+}
+
+#[tokio::test]
+async fn a_cfg_in_a_cfg_attr_leaves_a_step_out() {
+    assert_eq!(names::<LeftOut>(), ["there"]);
+    assert_eq!(run(LeftOut, 7).await.unwrap(), 7);
+}
+
 /// With parameters, by a macro.
 struct Generic<T, const N: usize>(T);
 

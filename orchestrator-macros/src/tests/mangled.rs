@@ -148,6 +148,30 @@ fn any_single_edit() {
     }
 }
 
+/// What random edits have found.
+#[test]
+fn edits_that_were_found() {
+    for (arguments, step) in [
+        (
+            "",
+            "#[step] async fn a(&self, x: Page<{ Self + 1 }>) { body_one }",
+        ),
+        ("", "#[step] async fn a(&self, x: &Self<Self>) { body_one }"),
+        ("", "#[step #] #[cfg(unix)] async fn a(&self) { body_one }"),
+        (
+            "",
+            "#[step] #[cfg cfg(unix)] async fn a(&self) { body_one }",
+        ),
+        (
+            "crate = Self::runtime",
+            "#[step] async fn a(&self) { body_one }",
+        ),
+    ] {
+        let block = format!("impl<T> Shop<T> {{ {step} }}");
+        assert_sound(&tokens(arguments), &tokens(&block));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

@@ -66,8 +66,8 @@ pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
 /// For each two neighbours whose types have to agree, and for each way out before the end, an
 /// implementation of a private trait that hands the value on.
 ///
-/// The message of `Feeds` or `Ends` names the step by the name of a type parameter: a type of that name would
-/// be printed with its path, and would hide a module of that name from the user's types.
+/// The message of `Feeds` or `Ends` names the step by the name of a type parameter: a type of that name
+/// would be printed with its path, and would hide a module of that name from the user's types.
 pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let at = Span::mixed_site();
     let Pipeline {

@@ -92,6 +92,11 @@ fn parse_first(
     })?;
     let value = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            // What ends a list has no place of its own.
+            let message = format!("`{name}` is set to nothing");
+            return Err(syn::Error::new(name.span(), message));
+        }
         Value::Expr(input.parse()?)
     } else if input.peek(token::Paren) {
         let list;

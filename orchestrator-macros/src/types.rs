@@ -288,7 +288,7 @@ pub(crate) fn why_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
 
 /// Why a type that stands inside another can't be kept.
 fn why_inner_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
-    match ty {
+    match peel(ty) {
         // Behind a pointer, size does not matter.
         Type::Slice(slice) => why_inner_not_kept(&slice.elem),
         Type::TraitObject(_) => None,

@@ -71,6 +71,17 @@ impl Spelled {
         tokio::task::yield_now().await;
         assert!(value.is::<u8>());
     }
+
+    #[step]
+    async fn refer(&self, _: Box<dyn Any + Send + Sync>) -> &'static (dyn Any + Send + Sync) {
+        &7_u8
+    }
+
+    #[step]
+    async fn look_again(&self, value: &&'static (dyn Any + Send + Sync)) {
+        tokio::task::yield_now().await;
+        assert!(value.is::<u8>());
+    }
 }
 
 #[tokio::test]

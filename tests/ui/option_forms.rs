@@ -7,6 +7,9 @@ impl P {
     #[step = "1s"]
     async fn equals(&self) {}
 
+    #[step(timeout = )]
+    async fn set_to_nothing(&self) {}
+
     #[step(timeout)]
     async fn bare(&self) {}
 

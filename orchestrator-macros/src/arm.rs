@@ -286,20 +286,25 @@ impl<'a> Arm<'a> {
     fn kept(&self) -> TokenStream {
         let at = Span::mixed_site();
         let runtime = &self.pipeline.runtime;
-        let (Some(retry), Takes::Value(Spelled { span, .. })) =
+        let (Some(retry), Takes::Value(Spelled { span, tokens })) =
             (&self.step.options.retry, &self.step.takes)
         else {
             return TokenStream::new();
         };
         let times = expressions::times(&retry.times);
         let placed = types::respan(runtime.clone(), *span);
-        let keep = quote_spanned! {at.located_at(*span)=>
-            #placed::__private::Kept::keep(__value, __is_left)
+        let is_generic = types::mentions(tokens.clone(), &self.pipeline.generics.names);
+        let here = at.located_at(*span);
+        let keep = if is_generic {
+            quote_spanned!(here=> keep)
+        } else {
+            quote_spanned!(here=> Kept::keep)
         };
+        let kept = quote_spanned!(here=> #placed::__private::#keep(__value, __is_left));
         quote_spanned! {at=>
             let __times = #times;
             let __is_left = #runtime::Retry::times(__times).allows_after(__cx.attempt());
-            let (__value, __kept) = #keep;
+            let (__value, __kept) = #kept;
         }
     }
 

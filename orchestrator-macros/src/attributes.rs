@@ -1,11 +1,11 @@
 //! The helper attributes `#[step]` and `#[delay]`, found among a fn's attributes.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::quote_spanned;
-use syn::{Expr, Lit, Meta};
+use quote::{quote, quote_spanned};
 
-use crate::conditions;
+use crate::docs::{Doc, Line};
 use crate::errors::Errors;
+use crate::{conditions, lints};
 
 /// `step` and `delay` on the variants of a probe. By their own names, the derive would be suggested to
 /// whoever forgot `#[blueprint]`.
@@ -31,7 +31,7 @@ pub(crate) struct Mark {
 /// The mark and the doc comment of a fn.
 pub(crate) struct Found {
     pub(crate) mark: Mark,
-    pub(crate) doc: String,
+    pub(crate) doc: Doc,
 }
 
 /// A run of neighbouring attributes.
@@ -44,8 +44,8 @@ pub(crate) struct Run {
     pub(crate) ours: TokenStream,
     /// Whether it hangs on a `cfg` if, or how, the fn is a step.
     pub(crate) is_conditional: bool,
-    /// Whether the fn is deprecated.
-    pub(crate) is_deprecated: bool,
+    /// What the fn asks of the lints, as far as it holds for what we generate, too.
+    pub(crate) lints: TokenStream,
     /// Whether it holds both of ours, so that nothing more can be said of the fn.
     is_ambiguous: bool,
 }
@@ -58,7 +58,7 @@ impl Run {
             found: None,
             ours: TokenStream::new(),
             is_conditional: false,
-            is_deprecated: false,
+            lints: TokenStream::new(),
             is_ambiguous: false,
         };
         let mut docs = Vec::new();
@@ -80,11 +80,12 @@ impl Run {
                 may_be_left_out |= split.leaves_out;
                 run.kept.extend(split.kept);
                 run.ours.extend(split.ours);
+                run.lints.extend(split.lints);
             } else {
-                run.is_deprecated |=
-                    conditions::word(&group.stream()).is_some_and(|word| word == "deprecated");
+                run.lints
+                    .extend(lints::of(&group.stream()).map(|lint| quote!(#[#lint])));
                 let is_cfg = conditions::is_cfg(&group.stream());
-                let doc = doc(&group);
+                let doc = Line::of(&group.stream());
                 if is_cfg || doc.is_some() {
                     run.ours.extend(attribute.clone());
                 }
@@ -100,7 +101,7 @@ impl Run {
             return run;
         }
         if let Some(found) = &mut run.found {
-            docs.join("\n").trim().clone_into(&mut found.doc);
+            found.doc = Doc::of(docs);
         }
         run.is_conditional = may_be_marked || (may_be_left_out && run.found.is_some());
         run
@@ -111,7 +112,7 @@ impl Run {
             None => {
                 self.found = Some(Found {
                     mark,
-                    doc: String::new(),
+                    doc: Doc::default(),
                 });
             }
             Some(found) if found.mark.kind == mark.kind => {
@@ -207,26 +208,4 @@ fn ours(group: &Group, errors: &mut Errors) -> Option<Mark> {
         name,
         arguments,
     })
-}
-
-/// The line of a doc comment.
-fn doc(group: &Group) -> Option<String> {
-    let Ok(Meta::NameValue(pair)) = syn::parse2(group.stream()) else {
-        return None;
-    };
-    match pair.value {
-        Expr::Lit(expr) if pair.path.is_ident("doc") => match expr.lit {
-            Lit::Str(line) => {
-                let line = line.value();
-                Some(
-                    line.strip_prefix(' ')
-                        .unwrap_or(&line)
-                        .trim_end()
-                        .to_owned(),
-                )
-            }
-            _ => None,
-        },
-        _ => None,
-    }
 }

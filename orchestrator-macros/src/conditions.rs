@@ -5,6 +5,7 @@ use quote::quote;
 use syn::Meta;
 
 use crate::attributes::{kind, of_probe};
+use crate::lints;
 
 /// What a `cfg_attr` comes to.
 pub(crate) struct Split {
@@ -12,6 +13,8 @@ pub(crate) struct Split {
     pub(crate) kept: TokenStream,
     /// The attribute with nothing but what matters to the pipeline; nothing if that is not in it.
     pub(crate) ours: TokenStream,
+    /// The attribute with nothing but what it asks of the lints for generated code.
+    pub(crate) lints: TokenStream,
     /// Whether it may mark the fn.
     pub(crate) marks: bool,
     /// Whether it may leave the fn out.
@@ -30,7 +33,7 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
     };
     let mut parts = at_commas(list.stream()).into_iter();
     let condition = parts.next()?;
-    let (mut kept, mut ours) = (Vec::new(), Vec::new());
+    let (mut kept, mut ours, mut lints) = (Vec::new(), Vec::new(), Vec::new());
     let (mut marks, mut leaves_out) = (false, false);
     for part in parts {
         // What is wrong with it, rustc says of the fn.
@@ -44,6 +47,7 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
             leaves_out |= nested.leaves_out;
             kept.extend(content(nested.kept));
             ours.extend(content(nested.ours));
+            lints.extend(content(nested.lints));
             continue;
         }
         let word = word(&part);
@@ -54,6 +58,7 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
             ours.push(quote!(#name #(#arguments)*));
             continue;
         }
+        lints.extend(lints::of(&part));
         let is_cfg = word.as_ref().is_some_and(|word| word == "cfg");
         leaves_out |= is_cfg;
         if is_cfg || word.is_some_and(|word| word == "doc") {
@@ -74,6 +79,7 @@ pub(crate) fn split(attribute: &Group) -> Option<Split> {
     Some(Split {
         kept: put_together(kept),
         ours: put_together(ours),
+        lints: put_together(lints),
         marks,
         leaves_out,
     })

@@ -90,6 +90,7 @@ fn parse_first(
         let options = suggest::options(valid, of);
         syn::Error::new(error.span(), format!("write `option = value`: {options}"))
     })?;
+    let name = name.unraw();
     let value = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {

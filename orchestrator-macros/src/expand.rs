@@ -8,7 +8,7 @@ use crate::model::Pipeline;
 use crate::names::{Names, never_arm};
 use crate::parse::{self, Head, MarkedFn, Parsed};
 use crate::types::Spelled;
-use crate::{durable, info, probe, run};
+use crate::{durable, info, lints, probe, run};
 
 /// Expands `#[blueprint(arguments)] item`.
 pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -24,11 +24,11 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
             return probe::write(&arguments, &head, &header, &fns, &errors);
         }
         let inherited = head.inherited.clone();
-        let deprecated = allow_deprecated(&fns);
+        let lints = lints_of(&fns);
         let items = items(arguments, &head, fns, &mut errors);
         quote_spanned! {Span::mixed_site()=>
-            #(#inherited)*
-            #deprecated
+            #inherited
+            #lints
             const _: () = { #items };
         }
     });
@@ -39,12 +39,9 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
     tokens
 }
 
-/// For steps that are deprecated: to run them is no use of theirs to be warned of. (Not for all, since a
-/// crate may forbid to allow it.)
-pub(crate) fn allow_deprecated(fns: &[MarkedFn]) -> Option<TokenStream> {
-    fns.iter()
-        .any(|marked| marked.is_deprecated)
-        .then(|| quote_spanned!(Span::mixed_site()=> #[allow(deprecated)]))
+/// What the steps ask of the lints, for all that is generated.
+pub(crate) fn lints_of(fns: &[MarkedFn]) -> TokenStream {
+    lints::union(fns.iter().map(|marked| marked.lints.clone()))
 }
 
 /// Expands the derive of a probe: the same, now that it is known which fns are there.

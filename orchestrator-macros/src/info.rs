@@ -13,14 +13,15 @@ pub(crate) fn info(pipeline: &Pipeline, index: usize) -> TokenStream {
     let at = Span::mixed_site();
     let runtime = &pipeline.runtime;
     let step = &pipeline.steps[index];
-    let (name, doc) = (&step.id, &step.doc);
+    let name = &step.id;
     let kind = match step.kind {
         Kind::Step => quote_spanned!(at=> Step),
         Kind::Delay => quote_spanned!(at=> Delay),
     };
     let takes = &pipeline.flow[index].ty.tokens;
     let yields = &pipeline.flow[index + 1].ty.tokens;
-    let doc = (!doc.is_empty()).then(|| quote_spanned!(at=> .with_doc(#doc)));
+    let doc = step.doc.expression();
+    let doc = doc.map(|doc| quote_spanned!(at=> .with_doc(#doc)));
     let timeout = step.options.timeout.as_ref().map(|timeout| {
         let text = timeout.text();
         quote_spanned!(at=> .with_timeout(#text))

@@ -18,6 +18,7 @@ mod arm;
 mod attributes;
 mod clauses;
 mod conditions;
+mod docs;
 mod durable;
 mod duration;
 mod entries;
@@ -26,6 +27,7 @@ mod expand;
 mod expressions;
 mod generics;
 mod info;
+mod lints;
 mod model;
 mod names;
 mod options;
@@ -126,7 +128,8 @@ use proc_macro::TokenStream;
 /// * `E` is `anyhow::Error` or any error that converts into it. Whether a step can fail is told by the
 ///   last word of its return type: `Result`, `anyhow::Result<T>`, `std::io::Result<T>`; whether it can
 ///   end the task early, by `ControlFlow` in the same way. One that goes by another name is refused, since
-///   the task would complete with an `Err` or a `Break` inside.
+///   the task would complete with an `Err` or a `Break` inside. A `Result` in a `Result` is a value: the
+///   outer one says how the step fails.
 /// * The value is owned and `Send`, and `Sync` too where a step observes it. Borrowed and unsized
 ///   types, and `impl Trait`, are refused.
 /// * A step may take `cx: &StepContext` as its last argument: the task's id and ordinal, the number of the
@@ -338,9 +341,10 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// Other attributes stay where they are: doc comments (which are a part of `Blueprint::STEPS`, too),
-/// `#[must_use]`, `#[tracing::instrument]`, and so on. `#[allow(…)]` and `#[cfg(…)]` on the block hold for
-/// what is generated, too. Lints whose advice a step's signature can't follow, such as
-/// `clippy::unused_async`, are silenced on the steps.
+/// `#[must_use]`, `#[tracing::instrument]`, and so on. `#[cfg(…)]` on the block, and what `#[allow(…)]` and
+/// `#[expect(…)]` on the block or on a step silence, hold for what is generated, too. Lints whose advice a
+/// step's signature can't follow, such as `clippy::unused_async`, are silenced on the steps (a crate that
+/// has one of them under `forbid` gets rustc's E0453: use `deny`).
 ///
 /// # What is generated
 ///
@@ -423,6 +427,8 @@ use proc_macro::TokenStream;
 /// | ``a step that is retried and takes `X` by value needs it to be `Clone` `` | another attempt needs the value again | `#[derive(Clone)]`, or take `&X` |
 /// | ``a step returns a `Result` under another name`` | its error would be a value that flows | name it `Result` |
 /// | ``a step returns a `ControlFlow` under another name`` | its `Break` would be a value that flows | name it `ControlFlow` |
+/// | ``a step takes its `StepContext` under another name`` | it would be the value that flows | name it `StepContext` |
+/// | ``the trait bound `T: Clone` is not satisfied … required by `keep` `` | the step is retried and takes a `T` | bound `T: Clone` on the `impl`, or take `&T` |
 /// | `` `X` can't be the error of a step`` | `anyhow` does not take it | implement `std::error::Error` for it |
 /// | `the value between steps is owned`, ``  `str` has no fixed size`` | a waiting task outlives every borrow | own it: `String`, `Vec`, `Arc` |
 /// | `a step can't be generic` | nothing would choose its types | put the parameters on the `impl` |

@@ -112,6 +112,12 @@ impl Pipeline {
         }
     }
 
+    /// What a step that is a `Result` holds if it succeeds.
+    pub(crate) fn succeeds_with(&self, step: &Step) -> Spelled {
+        let written = step.returns.success.clone();
+        written.unwrap_or_else(|| returned(step, &self.runtime))
+    }
+
     /// What step `index` may end the task with.
     ///
     /// `None` if it does not, or if the type is written like the output's.

@@ -6,11 +6,11 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Generics, Signature, Token, Type, Visibility, WhereClause};
+use syn::{Attribute, FnArg, Generics, Signature, Token, Type, Visibility, WhereClause};
 
 use crate::attributes::{Found, Run};
 use crate::errors::Errors;
-use crate::types;
+use crate::{lints, types};
 
 /// What stands under `#[blueprint]`.
 pub(crate) struct Parsed {
@@ -27,7 +27,7 @@ pub(crate) struct Parsed {
 /// `impl<…> SelfType where …`.
 pub(crate) struct Head {
     /// Those attributes of the block that hold for what we generate, too.
-    pub(crate) inherited: Vec<Attribute>,
+    pub(crate) inherited: TokenStream,
     pub(crate) impl_span: Span,
     pub(crate) generics: Generics,
     pub(crate) self_ty: Type,
@@ -75,7 +75,8 @@ pub(crate) struct MarkedFn {
     pub(crate) attributes: TokenStream,
     /// Whether it hangs on a `cfg` if, or how, it is a step.
     pub(crate) is_conditional: bool,
-    pub(crate) is_deprecated: bool,
+    /// What it asks of the lints for generated code.
+    pub(crate) lints: TokenStream,
     pub(crate) signature: Signature,
 }
 
@@ -96,7 +97,7 @@ pub(crate) fn parse(item: TokenStream, errors: &mut Errors) -> Parsed {
         }
     };
     let header: TokenStream = tokens.into_iter().collect();
-    let head = match parse_head.parse2(header.clone()) {
+    let mut head = match parse_head.parse2(header.clone()) {
         Ok(head) if body.is_some() => Some(head),
         Ok(head) => {
             errors.at(head.impl_span, NOT_AN_IMPL);
@@ -115,6 +116,9 @@ pub(crate) fn parse(item: TokenStream, errors: &mut Errors) -> Parsed {
         let mut ignored = Errors::default();
         let errors = if head.is_some() { errors } else { &mut ignored };
         let inner = parse_body(body.stream(), &mut fns, errors);
+        if let Some(head) = &mut head {
+            head.inherited.extend(lints_within(&body.stream()));
+        }
         let mut group = Group::new(Delimiter::Brace, inner);
         group.set_span(body.span());
         emitted.extend([TokenTree::Group(group)]);
@@ -170,20 +174,22 @@ pub(crate) fn parse_head(input: ParseStream<'_>) -> syn::Result<Head> {
     if unsafety.is_some() || negative.is_some() {
         return Err(syn::Error::new(start, NOT_AN_IMPL));
     }
-    let inherited = attributes
-        .into_iter()
-        .filter(|attribute| {
-            ["allow", "cfg"]
-                .iter()
-                .any(|name| attribute.path().is_ident(name))
-        })
-        .collect();
+    let inherited = attributes.iter().map(inherited).collect();
     Ok(Head {
         inherited,
         impl_span,
         generics,
         self_ty,
     })
+}
+
+/// What an attribute of the block has to say of generated code.
+fn inherited(attribute: &Attribute) -> TokenStream {
+    if attribute.path().is_ident("cfg") {
+        return attribute.to_token_stream();
+    }
+    let content = attribute.meta.to_token_stream();
+    lints::inherited(&Group::new(Delimiter::Bracket, content))
 }
 
 /// Goes through the block's tokens, takes our attributes out and keeps the signatures under them.
@@ -203,19 +209,37 @@ fn parse_body(body: TokenStream, fns: &mut Vec<MarkedFn>, errors: &mut Errors) -
         if run.found.is_none() && !run.is_conditional {
             continue;
         }
-        emitted.extend(allowances());
         match parse_signature.parse2(item_at_end(&rest)) {
-            Ok(signature) => fns.push(MarkedFn {
-                found: run.found,
-                attributes: run.ours,
-                is_conditional: run.is_conditional,
-                is_deprecated: run.is_deprecated,
-                signature,
-            }),
+            Ok(signature) => {
+                emitted.extend(allowances(&signature));
+                fns.push(MarkedFn {
+                    found: run.found,
+                    attributes: run.ours,
+                    is_conditional: run.is_conditional,
+                    lints: run.lints,
+                    signature,
+                });
+            }
             Err(error) => errors.push(explain(run.found.as_ref(), &error, &rest)),
         }
     }
     emitted
+}
+
+/// What the inner attributes of a block, `#![…]`, ask of the lints.
+fn lints_within(body: &TokenStream) -> TokenStream {
+    let mut lints = TokenStream::new();
+    let mut tokens = body.clone().into_iter();
+    while let (
+        Some(TokenTree::Punct(pound)),
+        Some(TokenTree::Punct(bang)),
+        Some(TokenTree::Group(group)),
+    ) = (tokens.next(), tokens.next(), tokens.next())
+        && (pound.as_char(), bang.as_char()) == ('#', '!')
+    {
+        lints.extend(lints::inherited(&group));
+    }
+    lints
 }
 
 /// The item that the reversed tokens begin with: up to its body, or to what may be one.
@@ -238,17 +262,29 @@ fn item_at_end(reversed: &[TokenTree]) -> TokenStream {
     item.into_iter().collect()
 }
 
-/// Silences the lints whose advice on a signature a step can't follow.
-fn allowances() -> TokenStream {
-    quote! {
-        #[allow(
-            clippy::needless_pass_by_value,
+/// Silences the lints whose advice on a signature a step can't follow. Only where it may be given: what a
+/// crate forbids can't be allowed.
+fn allowances(signature: &Signature) -> TokenStream {
+    let arguments = || {
+        signature.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(argument) => Some(types::peel(&argument.ty)),
+            FnArg::Receiver(_) => None,
+        })
+    };
+    let is_borrowed = |ty: &Type| matches!(ty, Type::Reference(_));
+    let by_value = arguments()
+        .any(|ty| !is_borrowed(ty))
+        .then(|| quote!(clippy::needless_pass_by_value,));
+    let borrowed = arguments().any(is_borrowed).then(|| {
+        quote! {
+            clippy::borrowed_box,
             clippy::ptr_arg,
+            clippy::ref_option,
             clippy::trivially_copy_pass_by_ref,
-            clippy::unused_async,
-            clippy::unused_self,
-        )]
-    }
+        }
+    });
+    let asynchronous = signature.asyncness.map(|_| quote!(clippy::unused_async,));
+    quote!(#[allow(#borrowed #by_value #asynchronous clippy::unused_self)])
 }
 
 fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {

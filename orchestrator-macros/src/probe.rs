@@ -13,7 +13,7 @@ use syn::parse::Parser as _;
 use crate::attributes::Run;
 use crate::conditions::word;
 use crate::errors::Errors;
-use crate::expand::allow_deprecated;
+use crate::expand::lints_of;
 use crate::model::runtime;
 use crate::parse::{Head, MarkedFn, parse_head};
 
@@ -41,7 +41,7 @@ pub(crate) fn write(
     let runtime = runtime(arguments.clone());
     let inherited = &head.inherited;
     let (block, signature) = (format_ident!("{BLOCK}"), format_ident!("{SIGNATURE}"));
-    let deprecated = allow_deprecated(fns);
+    let lints = lints_of(fns);
     let broken = (!errors.is_empty()).then(|| quote!(broken));
     let variants = fns.iter().enumerate().map(|(index, marked)| {
         let variant = format_ident!("Fn{index}", span = at);
@@ -50,8 +50,8 @@ pub(crate) fn write(
         quote_spanned!(at=> #attributes #[#signature(#written)] #variant,)
     });
     quote_spanned! {at=>
-        #(#inherited)*
-        #deprecated
+        #inherited
+        #lints
         const _: () = {
             #[derive(#runtime::__private::Conditional)]
             #[#block((#arguments) (#header) (#broken))]
@@ -91,7 +91,7 @@ pub(crate) fn read(item: TokenStream) -> Option<(Probe, Errors)> {
                 found: run.found,
                 attributes: run.ours,
                 is_conditional: false,
-                is_deprecated: false,
+                lints: TokenStream::new(),
                 signature,
             });
         }

@@ -7,7 +7,7 @@ use crate::arm::Arm;
 use crate::attributes::Kind;
 use crate::model::Pipeline;
 use crate::names::{Names, method, never_arm, this};
-use crate::signature::{Step, Takes};
+use crate::signature::{Opaque, Step, Takes};
 use crate::types::{self, Spelled};
 
 /// Checks of the user's types, each an error in its place: that the tasks can share the blueprint (a
@@ -31,25 +31,10 @@ pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
             #placed::__private::carried_between_steps::<#tokens>();
         }
     });
-    let opaque = pipeline
-        .steps
-        .iter()
-        .filter(|step| step.kind == Kind::Step && step.returns.opaque);
-    let returned: Vec<_> = opaque
-        .map(|step| {
-            let Spelled { tokens, span } = &step.returns.ty;
-            let placed = types::respan(runtime.clone(), *span);
-            quote_spanned! {at.located_at(*span)=>
-                #placed::__private::NoControlFlow::no_control_flow(
-                    #placed::__private::NoResult::no_result(
-                        #placed::__private::Returned::<#tokens>::KIND,
-                    ),
-                );
-            }
-        })
-        .collect();
-    let plain =
-        (!returned.is_empty()).then(|| quote_spanned!(at=> use #runtime::__private::Plain as _;));
+    let contexts = contexts(pipeline);
+    let returned = returned(pipeline);
+    let plain = (!returned.is_empty() || !contexts.is_empty())
+        .then(|| quote_spanned!(at=> use #runtime::__private::Plain as _;));
     let check = &names.check;
     let (params, bounded) = (pipeline.params(), pipeline.bounded_where());
     quote_spanned! {at=>
@@ -58,9 +43,61 @@ pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
             #plain
             #shared
             #(#payloads)*
+            #(#contexts)*
             #(#returned)*
         }
     }
+}
+
+/// That no step's context is taken for the value, since it goes by another name.
+fn contexts(pipeline: &Pipeline) -> Vec<TokenStream> {
+    let observed = pipeline.steps.iter().filter_map(|step| match &step.takes {
+        Takes::Reference(ty) if !step.context && types::is_plain_path(&ty.tokens) => Some(ty),
+        _ => None,
+    });
+    let mut seen: Vec<String> = Vec::new();
+    let new = observed.filter(|ty| {
+        let text = ty.tokens.to_string();
+        let is_new = !seen.contains(&text);
+        seen.push(text);
+        is_new
+    });
+    let checks = new.map(|Spelled { tokens, span }| {
+        let placed = types::respan(pipeline.runtime.clone(), *span);
+        quote_spanned! {Span::mixed_site().located_at(*span)=>
+            #placed::__private::NoContext::no_context(#placed::__private::Returned::<#tokens>::KIND);
+        }
+    });
+    checks.collect()
+}
+
+/// That what a step returns hides nothing under its name, each type once.
+fn returned(pipeline: &Pipeline) -> Vec<TokenStream> {
+    let mut seen: Vec<String> = Vec::new();
+    let steps = pipeline.steps.iter().filter(|step| step.kind == Kind::Step);
+    let checks = steps.filter_map(|step| {
+        let (Spelled { tokens, span }, is_yielded) = match step.returns.opaque {
+            Opaque::Nowhere => return None,
+            Opaque::Whole => (step.returns.ty.clone(), false),
+            Opaque::Yielded => (pipeline.succeeds_with(step), true),
+        };
+        let at = Span::mixed_site().located_at(span);
+        let placed = types::respan(pipeline.runtime.clone(), span);
+        let kind = quote_spanned!(at=> #placed::__private::Returned::<#tokens>::KIND);
+        let kind = if is_yielded {
+            kind
+        } else {
+            quote_spanned!(at=> #placed::__private::NoResult::no_result(#kind))
+        };
+        let check = quote_spanned! {at=>
+            #placed::__private::NoControlFlow::no_control_flow(#kind);
+        };
+        let text = check.to_string();
+        let is_new = !seen.contains(&text);
+        seen.push(text);
+        is_new.then_some(check)
+    });
+    checks.collect()
 }
 
 /// For each two neighbours whose types have to agree, and for each way out before the end, an
@@ -94,7 +131,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         let from = &pipeline.handed_on(index)?.tokens;
         let placed = types::respan(runtime.clone(), *span);
         let fed = quote_spanned! {at.located_at(*span)=>
-            #placed::__private::Feeds::<Self::To, #taking>::feed(__value)
+            <#placed::__private::Hands as #placed::__private::Feeds<Self::From, Self::To, #taking>>::feed(__value)
         };
         Some(linked(index, from, tokens, &taking, fed))
     });
@@ -104,7 +141,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         let leaving = method(&pipeline.steps[index]);
         let placed = types::respan(runtime.clone(), span);
         let fed = quote_spanned! {at.located_at(span)=>
-            #placed::__private::Ends::<Self::To, #leaving>::end(__value)
+            <#placed::__private::Hands as #placed::__private::Ends<Self::From, Self::To, #leaving>>::end(__value)
         };
         let place = Names::way_out(pipeline, index);
         Some(linked(place, &tokens, output, &leaving, fed))

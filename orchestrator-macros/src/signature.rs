@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{FnArg, PatType, ReceiverKind, Safety, Signature, Type};
 
 use crate::attributes::{Found, Kind};
+use crate::docs::Doc;
 use crate::errors::Errors;
 use crate::options::Options;
 use crate::parse::plain;
@@ -17,7 +18,7 @@ pub(crate) struct Step {
     /// The name that it goes by at run time: the option `name`, or that of the fn.
     pub(crate) id: String,
     pub(crate) kind: Kind,
-    pub(crate) doc: String,
+    pub(crate) doc: Doc,
     pub(crate) takes: Takes,
     /// Whether it takes the `StepContext`.
     pub(crate) context: bool,
@@ -46,8 +47,17 @@ pub(crate) struct Returns {
     pub(crate) fallible: bool,
     /// Whether it, or what it is a `Result` of, is named `ControlFlow`.
     pub(crate) exits: bool,
-    /// Whether it may be a `Result` or a `ControlFlow` under another name.
-    pub(crate) opaque: bool,
+    /// Where a `Result` or a `ControlFlow` may be that goes by another name.
+    pub(crate) opaque: Opaque,
+}
+
+/// Where a `Result` or a `ControlFlow` may be that goes by another name.
+pub(crate) enum Opaque {
+    Nowhere,
+    /// The type itself may be either.
+    Whole,
+    /// What it is a `Result` of may be a `ControlFlow`.
+    Yielded,
 }
 
 impl Step {
@@ -61,7 +71,7 @@ impl Step {
         let Found { mark, doc } = found;
         let kind = mark.kind;
         refuse_qualifiers(signature, kind, errors);
-        let self_span = receiver(signature, errors);
+        let self_span = receiver(signature, self_ty, errors);
         let before = errors.count();
         let (value, context) = arguments(signature, errors);
         let takes = value.map_or(Takes::Nothing, |ty| takes(ty, kind, self_ty, errors));
@@ -209,7 +219,7 @@ fn refuse_qualifiers(signature: &Signature, kind: Kind, errors: &mut Errors) {
 }
 
 /// Checks that it is `&self`, and gives its span.
-fn receiver(signature: &Signature, errors: &mut Errors) -> Span {
+fn receiver(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Span {
     let Some(receiver) = signature.receiver() else {
         errors.at(
             signature.ident.span(),
@@ -227,9 +237,10 @@ fn receiver(signature: &Signature, errors: &mut Errors) -> Span {
             .is_none_or(|lifetime| lifetime.ident != "static"),
         ReceiverKind::Typed(_, ty) => match types::peel(ty) {
             Type::Reference(ty) => {
+                let elem = types::peel(&ty.elem);
                 ty.mutability.is_none()
-                    && ty.lifetime.is_none()
-                    && types::is_named(&ty.elem, "Self")
+                    && ty.lifetime.as_ref().is_none_or(|it| it.ident != "static")
+                    && (types::is_named(elem, "Self") || types::is_same(elem, self_ty))
             }
             _ => false,
         },
@@ -288,7 +299,7 @@ fn arguments<'a>(signature: &'a Signature, errors: &mut Errors) -> (Option<&'a P
         } else if value.is_some() {
             errors.under(
                 argument,
-                "a step takes one value: put what it needs into a struct or a tuple",
+                "a step takes one value, and after it may take a `&StepContext`: put what it needs into a struct or a tuple",
             );
         } else {
             value = Some(argument);
@@ -343,7 +354,7 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
         broken: None,
         fallible: false,
         exits: false,
-        opaque: false,
+        opaque: Opaque::Nowhere,
     };
     let Some(ty) = types::returned(&signature.output) else {
         return nothing;
@@ -359,6 +370,14 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
         Some(ty)
     };
     let exits = success.is_some_and(|ty| types::is_named(ty, "ControlFlow"));
+    let may_hide =
+        success.is_none_or(|ty| matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)));
+    let opaque = match (fallible, exits) {
+        (_, true) => Opaque::Nowhere,
+        _ if !may_hide => Opaque::Nowhere,
+        (false, false) => Opaque::Whole,
+        (true, false) => Opaque::Yielded,
+    };
     let (broken, success) = match success {
         Some(ty) if exits => {
             let mut arguments = types::arguments(ty);
@@ -372,6 +391,6 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
         broken: broken.map(|ty| Spelled::new(ty, self_ty)),
         fallible,
         exits,
-        opaque: !fallible && !exits && matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)),
+        opaque,
     }
 }

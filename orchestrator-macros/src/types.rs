@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{GenericArgument, PathArguments, ReturnType, Type};
+use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
 
 /// A type as the user wrote it, with `Self` spelled out, so that it can stand outside the `impl`.
 #[derive(Clone)]
@@ -44,6 +44,21 @@ impl Spelled {
             span,
         }
     }
+}
+
+/// Whether it is a path without arguments, as an alias for a type with a name of its own is.
+pub(crate) fn is_plain_path(tokens: &TokenStream) -> bool {
+    let is_of_path = |token: TokenTree| match token {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == ':',
+        _ => false,
+    };
+    tokens.clone().into_iter().all(is_of_path)
+}
+
+/// Whether the two are written the same.
+pub(crate) fn is_same(one: &Type, other: &Type) -> bool {
+    one.to_token_stream().to_string() == peel(other).to_token_stream().to_string()
 }
 
 /// Whether one of the names stands anywhere in it.
@@ -270,6 +285,7 @@ pub(crate) fn why_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
         Type::Paren(paren) => why_not_kept(&paren.elem),
         Type::ImplTrait(_) => blame("a step's types have names: `impl Trait` has none"),
         Type::Infer(_) => blame("a step's types are written out"),
+        Type::Never(_) => blame("a step that never returns has nothing to hand on"),
         Type::Slice(slice) => {
             let elem = slice.elem.to_token_stream();
             blame(&format!(
@@ -291,24 +307,28 @@ fn why_inner_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
     match peel(ty) {
         // Behind a pointer, size does not matter.
         Type::Slice(slice) => why_inner_not_kept(&slice.elem),
-        Type::TraitObject(_) => None,
+        Type::TraitObject(object) => object.bounds.iter().find_map(|bound| match bound {
+            TypeParamBound::Lifetime(lifetime) if lifetime.ident == "_" => {
+                Some(borrowed(lifetime.to_token_stream()))
+            }
+            _ => None,
+        }),
         Type::Path(path) if path.path.is_ident("str") => None,
         ty => why_not_kept(ty),
     }
 }
 
+/// Says that the tokens borrow.
+fn borrowed(tokens: TokenStream) -> (TokenStream, String) {
+    let sentence = "the value between steps is owned: it outlives every borrow but a `'static` one";
+    (tokens, sentence.to_owned())
+}
+
 fn why_borrowed(ty: &Type) -> Option<(TokenStream, String)> {
-    let borrowed = |tokens| {
-        Some((
-            tokens,
-            "the value between steps is owned: it outlives every borrow but a `'static` one"
-                .to_owned(),
-        ))
-    };
     match ty {
         Type::Reference(reference) => match &reference.lifetime {
             Some(lifetime) if lifetime.ident != "_" => why_inner_not_kept(&reference.elem),
-            _ => borrowed(ty.to_token_stream()),
+            _ => Some(borrowed(ty.to_token_stream())),
         },
         Type::Array(array) => why_not_kept(&array.elem),
         Type::Ptr(pointer) => why_inner_not_kept(&pointer.elem),
@@ -325,7 +345,7 @@ fn why_borrowed(ty: &Type) -> Option<(TokenStream, String)> {
                 .find_map(|argument| match argument {
                     GenericArgument::Type(ty) => why_inner_not_kept(ty),
                     GenericArgument::Lifetime(lifetime) if lifetime.ident == "_" => {
-                        borrowed(lifetime.to_token_stream())
+                        Some(borrowed(lifetime.to_token_stream()))
                     }
                     _ => None,
                 })

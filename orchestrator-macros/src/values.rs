@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use proc_macro2::Literal;
 use quote::ToTokens;
-use syn::{Expr, Lit};
+use syn::{Expr, Lit, UnOp};
 
 use crate::entries::Entry;
 use crate::errors::Errors;
@@ -114,7 +115,7 @@ pub(crate) fn rate(entry: Entry, errors: &mut Errors) -> Option<Rate> {
             Ok((count, per)) => return Some(Rate::Fixed(count, per, text.value())),
             Err(message) => message,
         },
-        Some(Lit::Int(number)) if number.suffix().is_empty() => rate::in_what_time(number),
+        Some(Lit::Int(number)) if number.suffix().is_empty() => rate::in_what_time(&number),
         Some(_) => "write a rate such as \"100/s\", or an expression of type `Rate`".into(),
     };
     errors.under(expr, message);
@@ -140,11 +141,16 @@ pub(crate) fn name(entry: Entry, errors: &mut Errors) -> Option<(String, Expr)> 
     Some((name, expr))
 }
 
-/// The literal that the expression is, if it is one; a `macro_rules` may have wrapped it.
-fn literal(expr: &Expr) -> Option<&Lit> {
+/// The literal that the expression is, if it is one; a `macro_rules` may have wrapped it. One with a
+/// minus is read as no number, for none of the values can be negative.
+fn literal(expr: &Expr) -> Option<Lit> {
     match expr {
-        Expr::Lit(literal) => Some(&literal.lit),
+        Expr::Lit(literal) => Some(literal.lit.clone()),
         Expr::Group(group) => literal(&group.expr),
+        Expr::Paren(paren) => literal(&paren.expr),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            literal(&unary.expr).map(|_| Lit::Verbatim(Literal::string("")))
+        }
         _ => None,
     }
 }

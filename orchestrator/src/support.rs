@@ -13,22 +13,28 @@ use tokio::time::Sleep;
 
 use crate::{Advance, Blueprint, Retry, StepContext, StepFailure, Storable};
 
+/// What hands values on from step to step.
+///
+/// Asked of this, and not of the user's types that they are about, rustc proposes none of the traits as a
+/// bound on a parameter of the user's block; implemented for all, it shows no implementation of ours.
+pub struct Hands;
+
 /// The value that a step yields is the one that the next step takes.
 ///
 /// `StepName` is a type parameter that bears the taking step's name, for the message.
 #[diagnostic::on_unimplemented(
-    message = "step `{StepName}` takes `{Next}`, but the step before it yields `{Self}`",
-    label = "expected `{Self}`, which the step before yields"
+    message = "step `{StepName}` takes `{Next}`, but the step before it yields `{Value}`",
+    label = "expected `{Value}`, which the step before yields"
 )]
-pub trait Feeds<Next, StepName> {
+pub trait Feeds<Value, Next, StepName> {
     /// Hands the value on.
-    fn feed(self) -> Next;
+    fn feed(value: Value) -> Next;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, StepName> Feeds<T, StepName> for T {
-    fn feed(self) -> T {
-        self
+impl<T, StepName, H> Feeds<T, T, StepName> for H {
+    fn feed(value: T) -> T {
+        value
     }
 }
 
@@ -36,18 +42,18 @@ impl<T, StepName> Feeds<T, StepName> for T {
 ///
 /// `StepName` is a type parameter that bears the step's name, for the message.
 #[diagnostic::on_unimplemented(
-    message = "step `{StepName}` ends the task with `{Self}`, but the blueprint's output is `{Output}`",
+    message = "step `{StepName}` ends the task with `{Value}`, but the blueprint's output is `{Output}`",
     label = "`ControlFlow::Break` holds the output, `{Output}`"
 )]
-pub trait Ends<Output, StepName> {
+pub trait Ends<Value, Output, StepName> {
     /// Hands the value on.
-    fn end(self) -> Output;
+    fn end(value: Value) -> Output;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, StepName> Ends<T, StepName> for T {
-    fn end(self) -> T {
-        self
+impl<T, StepName, H> Ends<T, T, StepName> for H {
+    fn end(value: T) -> T {
+        value
     }
 }
 
@@ -145,19 +151,24 @@ impl<E: Into<anyhow::Error>> StepError for E {
     label = "is not `Clone`; a step that takes it by reference needs no copy"
 )]
 pub trait Kept: Sized {
-    /// The input, and a copy for another attempt if one is left.
-    ///
-    /// It takes the input and gives it back, since a local that was once borrowed stays in the
-    /// future that it is a local of.
+    /// See [`keep`].
     fn keep(self, is_left: bool) -> (Self, Option<Self>);
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone> Kept for T {
     fn keep(self, is_left: bool) -> (Self, Option<Self>) {
-        let kept = is_left.then(|| self.clone());
-        (self, kept)
+        keep(self, is_left)
     }
+}
+
+/// The input of a step, and a copy for another attempt if one is left.
+///
+/// It takes the input and gives it back, since a local that was once borrowed stays in the future that
+/// it is a local of. Called as it is for a type with a parameter in it: rustc then proposes the bound.
+pub fn keep<T: Clone>(value: T, is_left: bool) -> (T, Option<T>) {
+    let kept = is_left.then(|| value.clone());
+    (value, kept)
 }
 
 /// What the tasks share.
@@ -165,6 +176,28 @@ pub fn shared<T: Send + Sync + 'static>() {}
 
 /// A value that flows from step to step.
 pub fn carried_between_steps<T: Send>() {}
+
+/// The context of a step under another name would be taken for the value.
+#[diagnostic::on_unimplemented(
+    message = "a step takes its `StepContext` under another name",
+    label = "name it `StepContext`: under another name it is the value that flows"
+)]
+pub trait NoContext: Sized {
+    /// Takes it.
+    fn no_context(self) {}
+}
+
+impl NoContext for NothingHidden {}
+impl NoContext for HiddenResult {}
+impl NoContext for HiddenControlFlow {}
+
+/// A `StepContext` under another name.
+pub struct HiddenContext;
+
+impl Returned<StepContext> {
+    /// It is the context.
+    pub const KIND: HiddenContext = HiddenContext;
+}
 
 /// What a step returns, to be looked at for a `Result` or `ControlFlow` that goes by another name.
 pub struct Returned<T>(PhantomData<T>);

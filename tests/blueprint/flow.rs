@@ -314,3 +314,28 @@ async fn a_blueprint_may_stand_in_a_fn() {
 
     assert_eq!(run(Local(1), Payload(2)).await.unwrap(), 3);
 }
+
+/// An inner `Result` is a value: the outer one says how the step fails.
+struct Verdicts;
+
+type Verdict = Result<u8, String>;
+
+#[blueprint]
+impl Verdicts {
+    #[step]
+    async fn judge(&self, value: u8) -> anyhow::Result<Verdict> {
+        Ok(if value > 9 {
+            Err("too much".into())
+        } else {
+            Ok(value)
+        })
+    }
+
+    #[step]
+    async fn note(&self, _: &Verdict) {}
+}
+
+#[tokio::test]
+async fn a_result_in_a_result_is_a_value() {
+    assert_eq!(run(Verdicts, 10).await.unwrap(), Err("too much".into()));
+}

@@ -4,12 +4,14 @@
 
 mod bounds;
 mod conditional;
+mod docs;
 mod early_exit;
 mod flow;
 mod generics;
 mod hygiene;
 mod names;
 mod objects;
+mod receivers;
 mod retry;
 mod size;
 mod stored;

@@ -65,6 +65,20 @@ async fn an_error_and_an_idempotency_key_have_the_given_name() {
     assert!(key.ends_with("/0/fetch-data"), "{key}");
 }
 
+struct Raw;
+
+#[blueprint]
+impl Raw {
+    #[step(r#timeout = "1s", r#name = "raw")]
+    async fn first(&self) {}
+}
+
+#[test]
+fn an_option_may_be_written_as_a_raw_identifier() {
+    assert_eq!(Raw::STEPS[0].timeout(), Some("1s"));
+    assert_eq!(Raw::STEPS[0].name(), "raw");
+}
+
 struct Shared(std::sync::Arc<Renamed>);
 
 #[blueprint]

@@ -206,6 +206,147 @@ pub mod forbidding {
     }
 }
 
+/// What has to do with references is forbidden to allow, where there are none.
+#[forbid(
+    clippy::borrowed_box,
+    clippy::ptr_arg,
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref
+)]
+pub mod without_references {
+    use orchestrator::blueprint;
+
+    /// A blueprint.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct WithoutReferences;
+
+    #[blueprint]
+    impl WithoutReferences {
+        /// By value.
+        #[step]
+        async fn first(&self, number: u8) -> u16 {
+            number.into()
+        }
+    }
+}
+
+/// What is silenced for a step or for the block is silenced for what is generated of it.
+pub mod silenced {
+    use core::time::Duration;
+
+    use orchestrator::blueprint;
+
+    /// A payload that is not to be used any more.
+    #[deprecated]
+    #[derive(Debug, Clone, Copy)]
+    #[non_exhaustive]
+    pub struct Old;
+
+    /// What is silenced on a step.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct OnSteps;
+
+    #[blueprint]
+    impl OnSteps {
+        /// Its types are of a kind that clippy would have otherwise.
+        #[step]
+        #[expect(clippy::vec_box, reason = "the test's subject")]
+        async fn types(&self, boxes: Vec<Box<u8>>) -> std::collections::LinkedList<Box<u8>> {
+            boxes.into_iter().collect()
+        }
+
+        /// An intricate type.
+        #[step]
+        #[cfg_attr(test, expect(clippy::linkedlist, reason = "the test's subject"))]
+        async fn intricate(
+            &self,
+            boxes: std::collections::LinkedList<Box<u8>>,
+        ) -> Result<
+            Option<Box<dyn Fn(Vec<Option<Box<u8>>>) -> Option<Vec<u8>> + Send>>,
+            core::fmt::Error,
+        > {
+            let first = boxes.into_iter().next().map(|byte| *byte);
+            Ok(Some(Box::new(move |_| first.map(|byte| vec![byte]))))
+        }
+
+        /// A deprecated payload.
+        #[step]
+        #[expect(deprecated, clippy::type_complexity, reason = "the test's subject")]
+        async fn old(
+            &self,
+            _make: Option<Box<dyn Fn(Vec<Option<Box<u8>>>) -> Option<Vec<u8>> + Send>>,
+        ) -> Old {
+            Old
+        }
+
+        /// Deprecated where there is a `test`.
+        #[cfg_attr(test, deprecated)]
+        #[step]
+        async fn last(&self) {}
+    }
+
+    /// What is silenced on the block.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct OnBlock;
+
+    #[blueprint]
+    #[expect(deprecated, reason = "the test's subject")]
+    impl OnBlock {
+        /// A deprecated payload.
+        #[step]
+        async fn old(&self, _old: Old) {}
+    }
+
+    /// What is silenced in the block.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct InBlock;
+
+    #[blueprint]
+    impl InBlock {
+        #![expect(deprecated, reason = "the test's subject")]
+
+        /// A deprecated payload.
+        #[step]
+        async fn old(&self, _old: Old) {}
+    }
+
+    /// With steps that hang on a `cfg`.
+    #[derive(Debug)]
+    #[non_exhaustive]
+    pub struct Conditional;
+
+    #[blueprint]
+    impl Conditional {
+        /// A deprecated payload.
+        #[cfg(test)]
+        #[step]
+        #[expect(deprecated, reason = "the test's subject")]
+        async fn old(&self, _old: Old) -> Box<u8> {
+            Box::new(1)
+        }
+
+        /// A reference that clippy would have otherwise.
+        #[step]
+        async fn boxed(&self, _: &Box<u8>) {}
+
+        /// The same.
+        #[step]
+        async fn unboxed(&self, boxed: Box<u8>) -> Option<u8> {
+            Some(*boxed)
+        }
+
+        /// The same.
+        #[delay]
+        fn option(&self, option: &Option<u8>) -> Duration {
+            Duration::from_secs(option.unwrap_or_default().into())
+        }
+    }
+}
+
 /// Attributes of other crates.
 #[derive(Debug)]
 #[non_exhaustive]

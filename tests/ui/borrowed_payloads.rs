@@ -24,6 +24,9 @@ impl P {
     async fn elided(&self, _: Borrowed<'_>) {}
 
     #[step]
+    async fn object_for_some_time(&self, _: Box<dyn Fn() + Send + '_>) {}
+
+    #[step]
     async fn returned(&self, _: u8) -> &str {
         ""
     }

@@ -9,6 +9,12 @@ impl P {
     #[step(limit = 0)]
     async fn none(&self) {}
 
+    #[step(limit = (0))]
+    async fn none_in_parentheses(&self) {}
+
+    #[step(limit = -1)]
+    async fn negative(&self) {}
+
     #[step(limit = "10")]
     async fn text(&self) {}
 

@@ -16,14 +16,20 @@ fn block(body: &str) -> String {
 
 /// The block as it is to be emitted: with what is added to a step in the place of its mark.
 fn emitted(body: &str) -> String {
-    const ALLOWANCES: &str = "#[allow(
+    const BY_VALUE: &str = "#[allow(
         clippy::needless_pass_by_value,
+        clippy::unused_async,
+        clippy::unused_self
+    )]";
+    const BY_REFERENCE: &str = "#[allow(
+        clippy::borrowed_box,
         clippy::ptr_arg,
+        clippy::ref_option,
         clippy::trivially_copy_pass_by_ref,
         clippy::unused_async,
-        clippy::unused_self,
+        clippy::unused_self
     )]";
-    written(ALLOWANCES, ALLOWANCES, body)
+    written(BY_VALUE, BY_REFERENCE, body)
 }
 
 fn written(first: &str, second: &str, body: &str) -> String {

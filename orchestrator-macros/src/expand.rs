@@ -8,7 +8,7 @@ use crate::model::Pipeline;
 use crate::names::{Names, never_arm};
 use crate::parse::{self, Head, MarkedFn, Parsed};
 use crate::types::Spelled;
-use crate::{durable, info, lints, probe, run};
+use crate::{durable, info, lints, probe, run, types};
 
 /// Expands `#[blueprint(arguments)] item`.
 pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -71,13 +71,30 @@ fn items(
     // What no stand-in can be written for.
     let is_beyond = head.refuse_lifetimes(errors) | head.refuse_unnamed(errors);
     let names = Names::unlike(&written(head, &fns));
-    let pipeline = Pipeline::new(arguments, head, fns, errors);
+    let pipeline = Pipeline::new(arguments, &names, head, fns, errors);
     if errors.is_empty() && !pipeline.repeats_a_name() {
-        pipeline_items(&pipeline, &names)
+        let items = pipeline_items(&pipeline, &names);
+        with_runtime(&pipeline, &items)
     } else if is_beyond {
         TokenStream::new()
     } else {
-        stub_items(&pipeline)
+        with_runtime(&pipeline, &stub_items(&pipeline))
+    }
+}
+
+/// The items, and the runtime crate by the name that they have for it: a path that leads nowhere is one
+/// error.
+fn with_runtime(pipeline: &Pipeline, items: &TokenStream) -> TokenStream {
+    let Pipeline {
+        runtime,
+        runtime_path,
+        ..
+    } = pipeline;
+    let at = Span::mixed_site().located_at(types::first_span(runtime_path));
+    let named = types::respan(runtime.clone(), at);
+    quote_spanned! {at=>
+        use #runtime_path as #named;
+        #items
     }
 }
 

@@ -27,6 +27,7 @@ mod expand;
 mod expressions;
 mod generics;
 mod info;
+mod kept;
 mod lints;
 mod model;
 mod names;
@@ -353,6 +354,8 @@ use proc_macro::TokenStream;
 ///
 /// ```text
 /// const _: () = {
+///     use ::orchestrator as __orchestrator;
+///
 ///     enum __Steps { fetch_data(Order), convert(Order), long_delay(Fetched), … }
 ///     pub struct __State(__Steps);
 ///
@@ -363,7 +366,7 @@ use proc_macro::TokenStream;
 ///         <ProcessData>::fetch_data(this, value)
 ///     }
 ///
-///     impl ::orchestrator::Blueprint for ProcessData {
+///     impl __orchestrator::Blueprint for ProcessData {
 ///         type Input = Order;
 ///         type Output = Fetched;
 ///         type State = __State;
@@ -401,7 +404,7 @@ use proc_macro::TokenStream;
 ///         }
 ///     }
 ///
-///     impl ::orchestrator::Durable for ProcessData where Order: Storable, Fetched: Storable { … }
+///     impl __orchestrator::Durable for ProcessData where Order: Storable, Fetched: Storable { … }
 /// };
 /// ```
 ///

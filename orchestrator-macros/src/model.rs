@@ -9,6 +9,7 @@ use crate::attributes::Kind;
 use crate::entries;
 use crate::errors::Errors;
 use crate::generics::Generics;
+use crate::names::Names;
 use crate::parse::{Head, MarkedFn, plain};
 use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
@@ -16,8 +17,10 @@ use crate::values;
 
 /// A checked pipeline. Code is written from it alone.
 pub(crate) struct Pipeline {
-    /// The path of the runtime crate.
+    /// The name of the runtime crate in generated code.
     pub(crate) runtime: TokenStream,
+    /// The path of the runtime crate.
+    pub(crate) runtime_path: TokenStream,
     pub(crate) name: String,
     pub(crate) self_ty: TokenStream,
     pub(crate) generics: Generics,
@@ -41,11 +44,16 @@ impl Pipeline {
     /// The pipeline of a block. With errors it holds the types as far as they are known.
     pub(crate) fn new(
         arguments: TokenStream,
+        names: &Names,
         head: &Head,
         fns: Vec<MarkedFn>,
         errors: &mut Errors,
     ) -> Self {
-        let Arguments { runtime, name } = Arguments::new(arguments, errors);
+        let Arguments {
+            runtime: runtime_path,
+            name,
+        } = Arguments::new(arguments, errors);
+        let runtime = names.runtime.to_token_stream();
         let name = name.or_else(|| head.name().map(plain)).unwrap_or_default();
         if fns.is_empty() && errors.is_empty() {
             errors.at(
@@ -68,6 +76,7 @@ impl Pipeline {
         let payloads = payloads(&flow, &generics.names);
         Self {
             runtime,
+            runtime_path,
             name,
             self_ty: head.self_ty.to_token_stream(),
             generics,

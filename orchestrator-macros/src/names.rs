@@ -11,6 +11,8 @@ use crate::signature::Step;
 pub(crate) struct Names {
     /// What they all begin with: no word of the user's does.
     prefix: String,
+    /// The runtime crate.
+    pub(crate) runtime: Ident,
     /// The state's public face.
     pub(crate) state: Ident,
     /// The enum in it.
@@ -34,6 +36,7 @@ impl Names {
         }
         let ident = |name: &str| Ident::new(&format!("{prefix}{name}"), Span::mixed_site());
         Self {
+            runtime: ident("orchestrator"),
             state: ident("State"),
             steps: ident("Steps"),
             end: ident("End"),

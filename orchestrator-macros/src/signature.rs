@@ -6,6 +6,7 @@ use syn::{FnArg, PatType, ReceiverKind, Safety, Signature, Type};
 use crate::attributes::{Found, Kind};
 use crate::docs::Doc;
 use crate::errors::Errors;
+use crate::kept;
 use crate::options::Options;
 use crate::parse::plain;
 use crate::types::{self, Spelled};
@@ -329,7 +330,7 @@ fn takes(argument: &PatType, kind: Kind, self_ty: &Type, errors: &mut Errors) ->
         }
         ty => (false, ty),
     };
-    if let Some((blame, sentence)) = types::why_not_kept(payload) {
+    if let Some((blame, sentence)) = kept::why_not_kept(payload) {
         errors.under(blame, sentence);
         return Takes::Nothing;
     }
@@ -359,7 +360,7 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
     let Some(ty) = types::returned(&signature.output) else {
         return nothing;
     };
-    if let Some((blame, sentence)) = types::why_not_kept(ty) {
+    if let Some((blame, sentence)) = kept::why_not_kept(ty) {
         errors.under(blame, sentence);
         return nothing;
     }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound};
+use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
 /// A type as the user wrote it, with `Self` spelled out, so that it can stand outside the `impl`.
 #[derive(Clone)]
@@ -274,83 +274,6 @@ pub(crate) fn yields_something(ty: &Type) -> bool {
         Type::Tuple(tuple) => !tuple.elems.is_empty(),
         Type::Never(_) => false,
         _ => true,
-    }
-}
-
-/// Why a value of this type can't be kept between two steps; the tokens to blame, and a sentence.
-pub(crate) fn why_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
-    let blame = |sentence: &str| Some((ty.to_token_stream(), sentence.to_owned()));
-    match ty {
-        Type::Group(group) => why_not_kept(&group.elem),
-        Type::Paren(paren) => why_not_kept(&paren.elem),
-        Type::ImplTrait(_) => blame("a step's types have names: `impl Trait` has none"),
-        Type::Infer(_) => blame("a step's types are written out"),
-        Type::Never(_) => blame("a step that never returns has nothing to hand on"),
-        Type::Slice(slice) => {
-            let elem = slice.elem.to_token_stream();
-            blame(&format!(
-                "`[{elem}]` has no fixed size: the value between steps is owned, such as a `Vec`"
-            ))
-        }
-        Type::TraitObject(_) => blame(
-            "a trait object has no fixed size: the value between steps is owned, such as a `Box`",
-        ),
-        Type::Path(path) if path.qself.is_none() && path.path.is_ident("str") => {
-            blame("`str` has no fixed size: the value between steps is owned, such as a `String`")
-        }
-        ty => why_borrowed(ty),
-    }
-}
-
-/// Why a type that stands inside another can't be kept.
-fn why_inner_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
-    match peel(ty) {
-        // Behind a pointer, size does not matter.
-        Type::Slice(slice) => why_inner_not_kept(&slice.elem),
-        Type::TraitObject(object) => object.bounds.iter().find_map(|bound| match bound {
-            TypeParamBound::Lifetime(lifetime) if lifetime.ident == "_" => {
-                Some(borrowed(lifetime.to_token_stream()))
-            }
-            _ => None,
-        }),
-        Type::Path(path) if path.path.is_ident("str") => None,
-        ty => why_not_kept(ty),
-    }
-}
-
-/// Says that the tokens borrow.
-fn borrowed(tokens: TokenStream) -> (TokenStream, String) {
-    let sentence = "the value between steps is owned: it outlives every borrow but a `'static` one";
-    (tokens, sentence.to_owned())
-}
-
-fn why_borrowed(ty: &Type) -> Option<(TokenStream, String)> {
-    match ty {
-        Type::Reference(reference) => match &reference.lifetime {
-            Some(lifetime) if lifetime.ident != "_" => why_inner_not_kept(&reference.elem),
-            _ => Some(borrowed(ty.to_token_stream())),
-        },
-        Type::Array(array) => why_not_kept(&array.elem),
-        Type::Ptr(pointer) => why_inner_not_kept(&pointer.elem),
-        Type::Tuple(tuple) => tuple.elems.iter().find_map(why_not_kept),
-        Type::Path(path) => {
-            let segments = path.path.segments.iter();
-            segments
-                .filter_map(|segment| match &segment.arguments {
-                    PathArguments::AngleBracketed(list) => Some(&list.args),
-                    // The lifetimes of `Fn(&T)` are its own.
-                    _ => None,
-                })
-                .flatten()
-                .find_map(|argument| match argument {
-                    GenericArgument::Type(ty) => why_inner_not_kept(ty),
-                    GenericArgument::Lifetime(lifetime) if lifetime.ident == "_" => {
-                        Some(borrowed(lifetime.to_token_stream()))
-                    }
-                    _ => None,
-                })
-        }
-        _ => None,
     }
 }
 

@@ -14,6 +14,7 @@ use quote::quote;
 use crate::errors::Errors;
 use crate::expand;
 use crate::model::Pipeline;
+use crate::names::Names;
 use crate::parse;
 
 /// The errors that a block gives.
@@ -21,7 +22,8 @@ fn errors(arguments: TokenStream, item: TokenStream) -> Vec<String> {
     let mut errors = Errors::default();
     let parsed = parse::parse(item, &mut errors);
     if let Some(head) = parsed.head {
-        Pipeline::new(arguments, &head, parsed.fns, &mut errors);
+        let names = Names::unlike(&TokenStream::new());
+        Pipeline::new(arguments, &names, &head, parsed.fns, &mut errors);
     }
     errors.messages()
 }

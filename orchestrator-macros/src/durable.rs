@@ -1,4 +1,4 @@
-//! The states as something to write down: the implementation of `Durable`.
+//! The states and the output as something to write down: the implementation of `Durable`.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
@@ -19,18 +19,18 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     let Names { state, steps, .. } = names;
     let (params, args) = (pipeline.params(), pipeline.args());
     let stored = stored(pipeline);
+    let states = pipeline.steps.len() + usize::from(pipeline.ends_with_delay());
     let conditions: Vec<_> = conditions(pipeline, &stored);
     let full = pipeline.full_where(&conditions);
-    let (encode, decode): (Vec<_>, Vec<_>) = stored
-        .iter()
-        .enumerate()
-        .map(|(index, ty)| {
+    let stored_as = |index: usize| {
+        let (tokens, place) = (&stored[index].tokens, place(&stored, index));
+        quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens, #place>>)
+    };
+    let (encode, decode): (Vec<_>, Vec<_>) = (0..states)
+        .map(|index| {
             let name = pipeline.steps.get(index).map_or(END, |step| &step.id);
             let variant = names.variant(pipeline, index);
-            let place = place(&stored, index);
-            let tokens = &ty.tokens;
-            let stored =
-                quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens, #place>>);
+            let stored = stored_as(index);
             (
                 quote_spanned!(at=> #steps::#variant(__value) => #stored::encode(__value, #name),),
                 quote_spanned! {at=>
@@ -40,6 +40,8 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
         })
         .unzip();
     let never = never_arm(pipeline, names, true);
+    let output_ty = &pipeline.flow[pipeline.steps.len()].ty.tokens;
+    let output = stored_as(stored.len() - 1);
     quote_spanned! {at=>
         #[automatically_derived]
         impl #params #runtime::Durable for #self_ty #full {
@@ -55,6 +57,16 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
                 };
                 __stands.map(#state)
             }
+
+            fn encode_output(__output: &#output_ty)
+            -> #runtime::__private::EncodedOutput {
+                #runtime::__private::json(#output::encode(__output, ""))
+            }
+
+            fn decode_output(__json: &::core::primitive::str)
+            -> #runtime::__private::anyhow::Result<#output_ty> {
+                #output::decode(__json)
+            }
         }
     }
 }
@@ -65,6 +77,7 @@ pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
         runtime, self_ty, ..
     } = pipeline;
     let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
+    let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
     quote_spanned! {Span::mixed_site()=>
         #[automatically_derived]
         impl #params #runtime::Durable for #self_ty #full {
@@ -75,14 +88,24 @@ pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
             fn decode(__step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::__private::anyhow::Result<()> {
                 #runtime::__private::unknown_step::<Self, _>(__step)
             }
+
+            fn encode_output(_: &#output)
+            -> #runtime::__private::EncodedOutput {
+                #runtime::__private::unknown_step::<Self, _>("")
+            }
+
+            fn decode_output(_: &::core::primitive::str)
+            -> #runtime::__private::anyhow::Result<#output> {
+                #runtime::__private::unknown_step::<Self, _>("")
+            }
         }
     }
 }
 
-/// The types that are stored, by position.
+/// The types that are stored: those before each step, and the output (which is what stands after a last
+/// delay, too).
 fn stored(pipeline: &Pipeline) -> Vec<&Spelled> {
-    let count = pipeline.steps.len() + usize::from(pipeline.ends_with_delay());
-    pipeline.flow[..count].iter().map(|flow| &flow.ty).collect()
+    pipeline.flow.iter().map(|flow| &flow.ty).collect()
 }
 
 /// The place of the first type that is written like that at `index`.

@@ -1,14 +1,14 @@
-//! States that can be written down and read back: [`Durable`], [`Storable`].
+//! States and outputs that can be written down and read back: [`Durable`], [`Storable`].
 
 use crate::Blueprint;
 
-/// A blueprint whose states can be stored.
+/// A blueprint whose states and output can be stored.
 ///
-/// `#[blueprint]` implements it for every blueprint, on the condition that the types between its
-/// steps are [`Storable`]. In memory nothing asks for it.
+/// `#[blueprint]` implements it for every blueprint, on the condition that its input, the types between
+/// its steps and its output are [`Storable`]. In memory nothing asks for it.
 #[diagnostic::on_unimplemented(
     message = "the states of `{Self}` can't be stored",
-    label = "a type between its steps is not `Storable`"
+    label = "its input, its output, or a type between its steps is not `Storable`"
 )]
 pub trait Durable: Blueprint {
     /// The name of the step that the state stands at, and that step's input as JSON.
@@ -24,6 +24,20 @@ pub trait Durable: Blueprint {
     ///
     /// If no step has this name, or its input does not fit the JSON.
     fn decode(step: &str, json: &str) -> anyhow::Result<Self::State>;
+
+    /// The output as JSON.
+    ///
+    /// # Errors
+    ///
+    /// If its `Serialize` refuses it.
+    fn encode_output(output: &Self::Output) -> anyhow::Result<String>;
+
+    /// The output that [`Durable::encode_output`] gave this for.
+    ///
+    /// # Errors
+    ///
+    /// If the JSON does not fit it.
+    fn decode_output(json: &str) -> anyhow::Result<Self::Output>;
 }
 
 /// A value that can be stored: one that implements serde's `Serialize` and `Deserialize`.

@@ -322,6 +322,9 @@ pub fn failed<S, O>(
 /// What a state is stored as: the name of the step that it stands at, and the value as JSON.
 pub type Encoded = anyhow::Result<(&'static str, String)>;
 
+/// What an output is stored as: JSON.
+pub type EncodedOutput = anyhow::Result<String>;
+
 /// A reference to a value that can be stored.
 ///
 /// The implementation of `Durable` has this as its condition, `for<'a> &'a T: Stored<T, PLACE>`, and
@@ -351,6 +354,15 @@ impl<T: Storable, const PLACE: usize> Stored<T, PLACE> for &T {
     fn decode(json: &str) -> anyhow::Result<T> {
         T::from_json(json)
     }
+}
+
+/// The JSON in it alone.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn json(encoded: Encoded) -> EncodedOutput {
+    encoded.map(|(_, json)| json)
 }
 
 /// The answer for the stored name of a step that there is not.

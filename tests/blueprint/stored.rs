@@ -46,6 +46,14 @@ fn a_state_is_stored_under_its_step() {
 }
 
 #[test]
+fn an_output_is_read_back() {
+    let json = Durably::encode_output(&"text".to_owned()).unwrap();
+    assert_eq!(json, r#""text""#);
+    assert_eq!(Durably::decode_output(&json).unwrap(), "text");
+    assert!(Durably::decode_output("1").is_err());
+}
+
+#[test]
 fn every_name_is_read_back() {
     for (step, position, json) in [
         ("fetch", 0, r#"{"number":7}"#),

@@ -1,10 +1,17 @@
 //! With real files in a directory of their own.
 
+mod broken;
+mod compaction;
+mod delays;
+mod model;
+mod refusals;
 mod roundtrip;
+mod statuses;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::opening::Tuning;
 use super::*;
 
 /// A directory that is removed at the end, and the path of a journal in it.
@@ -22,6 +29,26 @@ impl Place {
 
     fn open(&self) -> Store {
         self.try_open().unwrap()
+    }
+
+    /// With a log that is folded when it has more rows than this.
+    fn open_short(&self, short: u64) -> Store {
+        let tuning = Tuning {
+            short,
+            ..Tuning::default()
+        };
+        self.open_tuned(tuning).unwrap()
+    }
+
+    fn open_tuned(&self, tuning: Tuning) -> Result<Store, Error> {
+        Opening::new(&self.path)?
+            .tuned(tuning)
+            .begin(&identity(), Commits::Inline)
+    }
+
+    /// A connection as of a person with `SQLite`'s shell.
+    fn shell(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(&self.path).unwrap()
     }
 
     fn try_open(&self) -> Result<Store, Error> {

@@ -55,6 +55,16 @@ enum Ids {
     Random,
 }
 
+/// When delays end: all within an hour.
+#[derive(Clone, Copy)]
+enum Ends {
+    /// About in the order in which they began.
+    InOrder,
+    Random,
+}
+
+const HOUR: u64 = 3_600_000;
+
 fn record(ordinal: u64, round: u64, ids: Ids) -> Record {
     let id = match ids {
         Ids::Counted => ordinal,
@@ -158,6 +168,7 @@ fn rate(count: u64, time: Duration) -> f64 {
 
 #[expect(clippy::print_stdout, reason = "figures to read")]
 fn main() {
+    // `cargo bench` adds arguments of its own.
     let place = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
@@ -208,8 +219,12 @@ fn main() {
     );
 
     one_by_one(&path("one by one"));
-    for (name, tasks) in [("in the log", 490_000), ("half of it folded", 1_000_000)] {
-        opening(&path(name), name, tasks);
+    for (name, tasks, ends) in [
+        ("all in the log", 490_000, Ends::InOrder),
+        ("half of it folded", 1_000_000, Ends::InOrder),
+        ("half of it folded, ends at random", 1_000_000, Ends::Random),
+    ] {
+        opening(&path(name), name, tasks, ends);
     }
 }
 
@@ -228,14 +243,17 @@ fn one_by_one(path: &Path) {
 }
 
 #[expect(clippy::print_stdout, reason = "figures to read")]
-fn opening(path: &Path, name: &str, tasks: u64) {
-    const HOUR: u64 = 3_600_000;
+fn opening(path: &Path, name: &str, tasks: u64, ends: Ends) {
     let store = open(path);
     let waiting = (0..tasks).map(|ordinal| {
         let mut record = record(ordinal, 0, Ids::Random);
         if let Stage::Stands { wake, .. } = &mut record.stage {
+            let at = match ends {
+                Ends::InOrder => ordinal * HOUR / tasks + scatter(ordinal) % 100,
+                Ends::Random => scatter(ordinal) % HOUR,
+            };
             *wake = Some(Wake {
-                at: (scatter(ordinal) % HOUR).cast_signed(),
+                at: at.cast_signed(),
                 full: Duration::from_secs(3600),
             });
         }
@@ -266,7 +284,7 @@ fn opening(path: &Path, name: &str, tasks: u64) {
         .len();
     println!(
         "{tasks} in delays, {name}: appended at {:.0} k/s, opened in {opened:.0?}, recalled in \
-         {recall:.0?}; {due} due found in {:.0?}",
+         {recall:.1?}; {due} due found in {:.0?}",
         rate(tasks, appended),
         begin.elapsed(),
     );

@@ -11,6 +11,10 @@ use super::error::{At as _, Error, Kind};
 
 /// The path that all paths to the same file lead to, so that they share one lock.
 pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
+    // Where canonical paths are of a kind that URIs have no form for.
+    if cfg!(windows) {
+        return std::path::absolute(path);
+    }
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let Some(name) = path.file_name() else {
@@ -86,12 +90,17 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes `SQLite`'s logs: left behind by a file that was deleted without them, they would be taken
+/// for those of the one that comes in its place.
+pub(super) fn remove_logs(path: &Path) -> io::Result<()> {
+    let logs = ["-wal", "-shm", "-journal"];
+    logs.iter().try_for_each(|log| remove(&beside(path, log)))
+}
+
 /// Puts a finished file in the place of the journal, for good.
 pub(super) fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).open(new)?.sync_all()?;
-    // Left behind by a journal that was deleted without them, they would be taken for this one's.
-    remove(&wal(path))?;
-    remove(&beside(path, "-shm"))?;
+    remove_logs(path)?;
     fs::rename(new, path)?;
     // So that the name, too, survives a power failure. Directories open only on Unix.
     #[cfg(unix)]

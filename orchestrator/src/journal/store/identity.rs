@@ -11,7 +11,7 @@ use super::error::{Error, Kind};
 pub(crate) struct Identity {
     /// The blueprint's name.
     pub(crate) blueprint: String,
-    /// The names of its steps.
+    /// The names of its steps. Records name no other.
     pub(crate) steps: Vec<String>,
     /// What else has to be the same, by name.
     pub(crate) facts: Vec<(String, String)>,

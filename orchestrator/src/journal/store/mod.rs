@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod identity;
 mod look;
+mod network;
 mod newest;
 mod opening;
 mod queue;
@@ -101,7 +102,7 @@ impl Store {
     /// If the file can't be read.
     pub(crate) fn recall(&self, range: Range<u64>) -> Result<Vec<Record>, Error> {
         match &self.reader {
-            Some(reader) => reader.recall(&self.shared, range),
+            Some(reader) => reader.recall(&self.shared, &range),
             None => Ok(Vec::new()),
         }
     }

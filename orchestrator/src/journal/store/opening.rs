@@ -12,6 +12,7 @@ use super::error::{At as _, Error};
 use super::files::{self, WriterLock};
 use super::identity::Identity;
 use super::look::{is_there, look, none_stands_at};
+use super::network;
 use super::newest::Newest;
 use super::reader::Reader;
 use super::schema;
@@ -63,6 +64,7 @@ impl Opening {
     /// If there is something else than a journal that this version can read, or it is in use.
     pub(crate) fn new(path: &Path) -> Result<Self, Error> {
         let path = files::resolve(path).at(path, "looking")?;
+        network::refuse(&path)?;
         // First without the lock, whose file would be litter beside a file that is no journal.
         is_there(&path)?;
         let lock = WriterLock::take(&path)?;
@@ -174,6 +176,7 @@ struct Opened {
 /// Makes a journal beside its place and then moves it there: one that is half made is never found.
 fn create(path: &Path, identity: &Identity) -> Result<(), Error> {
     let new = files::beside(path, ".new");
+    files::remove_logs(&new).at(path, "creating it")?;
     files::create_empty(&new).at(path, "creating it")?;
     let made = Connection::open(&new).and_then(|connection| {
         schema::create(&connection)?;

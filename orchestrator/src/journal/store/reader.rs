@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -21,9 +21,10 @@ impl Reader {
         Ok(Self(Mutex::new(Connection::open_with_flags(path, flags)?)))
     }
 
-    pub(super) fn recall(&self, shared: &Shared, range: Range<u64>) -> Result<Vec<Record>, Error> {
+    pub(super) fn recall(&self, shared: &Shared, range: &Range<u64>) -> Result<Vec<Record>, Error> {
         let newest = shared.newest();
-        recall(&self.lock(), newest.within(&range), &range).at(shared.path(), "reading tasks back")
+        self.read(|connection| recall(connection, newest.within(range), range))
+            .at(shared.path(), "reading tasks back")
     }
 
     pub(super) fn due(
@@ -33,11 +34,15 @@ impl Reader {
         until: i64,
     ) -> Result<Vec<Record>, Error> {
         let _unmoved = shared.newest();
-        due(&self.lock(), shared, after, until).at(shared.path(), "reading delays back")
+        self.read(|connection| due(connection, shared, after, until))
+            .at(shared.path(), "reading delays back")
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reads in one transaction: without it every row that is asked for would take `SQLite`'s locks.
+    fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _transaction = connection.unchecked_transaction()?;
+        ask(&connection)
     }
 }
 

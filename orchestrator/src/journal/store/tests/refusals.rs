@@ -14,7 +14,7 @@ fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// A journal as a crash leaves it: with a write-ahead log.
-fn crashed() -> Place {
+pub(super) fn crashed() -> Place {
     let place = Place::new();
     let store = place.open();
     store.append(vec![stands(0, "fetch", "0"), stands(1, "parse", "1")], None);

@@ -118,3 +118,10 @@ fn nobody_else_may_read_the_files() {
         assert_eq!(mode, 0o600, "{}", entry.path().display());
     }
 }
+
+#[test]
+fn a_store_is_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Store>();
+    shared::<Error>();
+}

@@ -77,6 +77,17 @@ fn what_was_folded_counts_like_what_was_not() {
 }
 
 #[test]
+fn a_run_that_crashed_can_be_looked_at() {
+    let place = super::refusals::crashed();
+    let status = status(&place.path, 0).unwrap();
+    assert_eq!(
+        (status.steps[0].ready, status.steps[1].ready, status.failed),
+        (1, 2, 1)
+    );
+    assert_eq!(place.open().recall(0..9).unwrap().len(), 4);
+}
+
+#[test]
 fn without_a_journal_there_is_no_status() {
     let place = Place::new();
     let error = status(&place.path, 0).unwrap_err();

@@ -282,9 +282,13 @@ fn opening(path: &Path, name: &str, tasks: u64, ends: Ends) {
         .due(0, 60_000)
         .expect("a journal that can be read")
         .len();
+    let found = begin.elapsed();
+    let begin = Instant::now();
+    let status = store::status(path, 0).expect("a journal that can be read");
+    assert_eq!(status.steps[0].ready + status.steps[0].waiting, tasks);
     println!(
         "{tasks} in delays, {name}: appended at {:.0} k/s, opened in {opened:.0?}, recalled in \
-         {recall:.1?}; {due} due found in {:.0?}",
+         {recall:.1?}; {due} due found in {found:.0?}; status in {:.1?}",
         rate(tasks, appended),
         begin.elapsed(),
     );

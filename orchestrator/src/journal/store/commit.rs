@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
 use super::newest::Place;
 use super::queue::Entry;
@@ -46,9 +46,6 @@ impl Pen {
         let first = self.last + 1;
         for entry in entries {
             match entry {
-                Entry::Records(records) => {
-                    insert(&transaction, &mut self.steps, &mut self.last, records)?;
-                }
                 Entry::Mark(mark, Some(at)) => {
                     transaction.execute(
                         "INSERT OR REPLACE INTO mark (name, at) VALUES (?1, ?2)",
@@ -58,8 +55,10 @@ impl Pen {
                 Entry::Mark(mark, None) => {
                     transaction.execute("DELETE FROM mark WHERE name = ?1", [mark.name()])?;
                 }
+                Entry::Records(_) => (),
             }
         }
+        insert(&transaction, &mut self.steps, &mut self.last, entries)?;
         // Before the rows are seen: a reader leaves out what is about to be superseded, and finds
         // the byte set of what it sees.
         note(entries, first, shared);
@@ -67,34 +66,56 @@ impl Pen {
     }
 }
 
+/// The rows of one statement: it finds the end of the log once for all of them.
+const ROWS: usize = 16;
+
+/// The columns of a row.
+const COLUMNS: usize = 9;
+
+fn sql(rows: usize) -> String {
+    let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let columns = "seq, ordinal, id, stage, step, text, wake, full, attempts";
+    let values = vec![row; rows].join(", ");
+    format!("INSERT INTO log ({columns}) VALUES {values}")
+}
+
 fn insert(
     transaction: &Transaction<'_>,
     steps: &mut HashMap<Cow<'static, str>, i64>,
     last: &mut i64,
-    records: &[Record],
+    entries: &[Entry],
 ) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO log (seq, ordinal, id, stage, step, text, wake, full, attempts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    for record in records {
+    let mut write = |statement: &mut Statement<'_>, row: usize, record: &Record| {
         let columns = record.stage.columns();
         let step = match columns.step {
             Some(name) => Some(step_number(transaction, steps, name)?),
             None => None,
         };
         *last += 1;
-        statement.execute(params![
-            *last,
-            record.ordinal.cast_signed(),
-            record.id.cast_signed(),
-            columns.stage,
-            step,
-            columns.text,
-            columns.wake,
-            columns.full,
-            columns.attempts,
-        ])?;
+        let at = row * COLUMNS;
+        statement.raw_bind_parameter(at + 1, *last)?;
+        statement.raw_bind_parameter(at + 2, record.ordinal.cast_signed())?;
+        statement.raw_bind_parameter(at + 3, record.id.cast_signed())?;
+        statement.raw_bind_parameter(at + 4, columns.stage)?;
+        statement.raw_bind_parameter(at + 5, step)?;
+        statement.raw_bind_parameter(at + 6, columns.text)?;
+        statement.raw_bind_parameter(at + 7, columns.wake)?;
+        statement.raw_bind_parameter(at + 8, columns.full)?;
+        statement.raw_bind_parameter(at + COLUMNS, columns.attempts)
+    };
+    let count: usize = entries.iter().map(|entry| entry.records().len()).sum();
+    let mut records = entries.iter().flat_map(Entry::records);
+    let mut many = transaction.prepare_cached(&sql(ROWS))?;
+    for _ in 0..count / ROWS {
+        for (row, record) in records.by_ref().take(ROWS).enumerate() {
+            write(&mut many, row, record)?;
+        }
+        many.raw_execute()?;
+    }
+    let mut one = transaction.prepare_cached(&sql(1))?;
+    for record in records {
+        write(&mut one, 0, record)?;
+        one.raw_execute()?;
     }
     Ok(())
 }
@@ -116,18 +137,12 @@ fn step_number(
 
 fn note(entries: &[Entry], first: i64, shared: &Shared) {
     let mut touched = shared.touched();
-    let mut seq = first;
-    for entry in entries {
-        let Entry::Records(records) = entry else {
-            continue;
+    let records = entries.iter().flat_map(Entry::records);
+    for (seq, record) in (first..).zip(records) {
+        let place = Place {
+            ordinal: record.ordinal,
+            seq,
         };
-        for record in records {
-            let place = Place {
-                ordinal: record.ordinal,
-                seq,
-            };
-            touched.note(place, record.stage.columns().wake.is_some());
-            seq += 1;
-        }
+        touched.note(place, record.stage.columns().wake.is_some());
     }
 }

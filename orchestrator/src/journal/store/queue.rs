@@ -29,16 +29,21 @@ impl Entry {
         }
     }
 
+    /// Its records; a mark has none.
+    pub(super) fn records(&self) -> &[Record] {
+        match self {
+            Self::Records(records) => records,
+            Self::Mark(..) => &[],
+        }
+    }
+
     fn bytes(&self) -> usize {
         let text = |record: &Record| match &record.stage {
             Stage::Stands { json: text, .. }
             | Stage::Completed { json: text }
             | Stage::Failed { message: text, .. } => text.len(),
         };
-        match self {
-            Self::Records(records) => records.iter().map(text).sum(),
-            Self::Mark(..) => 0,
-        }
+        self.records().iter().map(text).sum()
     }
 }
 

@@ -13,16 +13,22 @@ fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
     files.filter(|(name, _)| name != "run.db.lock").collect()
 }
 
+/// The files as they are, in another place.
+fn as_of_a_crash(place: &Place) -> Place {
+    let after = Place::new();
+    for (name, bytes) in files(place) {
+        fs::write(after.directory.path().join(name), bytes).unwrap();
+    }
+    after
+}
+
 /// A journal as a crash leaves it: with a write-ahead log.
 pub(super) fn crashed() -> Place {
     let place = Place::new();
     let store = place.open();
     store.append(vec![stands(0, "fetch", "0"), stands(1, "parse", "1")], None);
     store.append(vec![stands(2, "parse", "2"), failed(3, "no")], None);
-    let after = Place::new();
-    for (name, bytes) in files(&place) {
-        fs::write(after.directory.path().join(name), bytes).unwrap();
-    }
+    let after = as_of_a_crash(&place);
     assert!(fs::metadata(files::wal(&after.path)).unwrap().len() > 0);
     after
 }
@@ -114,6 +120,20 @@ fn a_step_at_which_no_task_stands_may_go_and_come_back() {
     assert_eq!(steps(), ["fetch", "save"]);
     drop(begin(&["fetch", "parse", "save"]));
     assert_eq!(steps(), ["fetch", "parse", "save"]);
+}
+
+#[test]
+fn a_new_step_is_seen_by_the_next_look_whatever_comes_between() {
+    let place = crashed();
+    let mut more = identity();
+    more.steps.push("save".to_owned());
+    let store = Opening::new(&place.path)
+        .unwrap()
+        .begin(&more, Commits::Inline)
+        .unwrap();
+    store.append(vec![completed(0)], None);
+    let after = as_of_a_crash(&place);
+    assert_eq!(Opening::new(&after.path).unwrap().identity(), Some(&more));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What any process may ask of a journal, also while another one writes it: [`status`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -83,46 +84,57 @@ fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {
         steps: Vec::new(),
         completed: 0,
         failed: 0,
-        failures: failures(connection)?,
-        wakes: wakes(connection, now)?,
+        failures: Vec::new(),
+        wakes: Vec::new(),
     };
+    let mut steps = steps(connection)?;
+    // One pass for all counts: to find the newest records is what takes the time.
     let mut statement = connection.prepare(
-        "SELECT step.name, n.stage, n.waits, n.tasks FROM step
-         LEFT JOIN (
-             SELECT step, MIN(stage, 2) AS stage, COALESCE(wake > ?1, 0) AS waits,
-                 COUNT(*) AS tasks
-             FROM newest GROUP BY 1, 2, 3
-         ) n ON n.step = step.number
-         WHERE n.tasks IS NOT NULL OR NOT step.gone
-         ORDER BY step.number",
+        "SELECT step, MIN(stage, 2) AS stage, COALESCE(wake > ?1, 0) AS waits, COUNT(*)
+         FROM newest GROUP BY 1, 2, 3",
     )?;
     let mut rows = statement.query([now])?;
     while let Some(row) = rows.next()? {
-        let name: String = row.get(0)?;
-        if status.steps.last().is_none_or(|step| step.name != name) {
-            status.steps.push(StepStatus {
-                name,
-                ..StepStatus::default()
-            });
-        }
-        let (Some(stage), Some(step)) = (row.get::<_, Option<i64>>(1)?, status.steps.last_mut())
+        let tasks = row.get::<_, i64>(3)?.cast_unsigned();
+        let Some((_, step)) = row
+            .get::<_, Option<i64>>(0)?
+            .and_then(|number| steps.get_mut(&number))
         else {
+            status.completed += tasks;
             continue;
         };
-        let tasks = row.get::<_, i64>(3)?.cast_unsigned();
-        match (stage, row.get(2)?) {
+        match (row.get(1)?, row.get(2)?) {
             (0, true) => step.waiting += tasks,
             (0, false) => step.ready += tasks,
             _ => step.failed += tasks,
         }
     }
+    status.steps = steps
+        .into_values()
+        .filter(|(gone, step)| !gone || step.ready + step.waiting + step.failed > 0)
+        .map(|(_, step)| step)
+        .collect();
     status.failed = status.steps.iter().map(|step| step.failed).sum();
-    status.completed = connection
-        .query_row("SELECT COUNT(*) FROM newest WHERE stage = 1", [], |row| {
-            row.get::<_, i64>(0)
-        })?
-        .cast_unsigned();
+    if status.failed > 0 {
+        status.failures = failures(connection)?;
+    }
+    if status.steps.iter().any(|step| step.waiting > 0) {
+        status.wakes = wakes(connection, now)?;
+    }
     Ok(status)
+}
+
+/// The steps by number, with nothing counted yet, and whether they are gone.
+fn steps(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, (bool, StepStatus)>> {
+    let mut statement = connection.prepare("SELECT number, gone, name FROM step")?;
+    let rows = statement.query_map([], |row| {
+        let step = StepStatus {
+            name: row.get(2)?,
+            ..StepStatus::default()
+        };
+        Ok((row.get(0)?, (row.get(1)?, step)))
+    })?;
+    rows.collect()
 }
 
 fn failures(connection: &Connection) -> rusqlite::Result<Vec<Failure>> {

@@ -121,6 +121,8 @@ mod doors;
 mod durable;
 mod engine;
 mod error;
+#[cfg(feature = "journal")]
+mod journal;
 mod orchestrator;
 mod policy;
 mod task;

@@ -1,0 +1,295 @@
+//! What the journal's file costs: records a second beside a bare `SQLite` writer, bytes a task, the
+//! time to open.
+//!
+//! `cargo bench -p orchestrator --features journal --bench journal [-- DIRECTORY]`. The directory says
+//! which disk is measured; it is the system's temporary one unless given.
+
+// The storage is crate-internal, and needs nothing of the crate.
+#[allow(dead_code, unreachable_pub, unused_imports)]
+#[path = "../src/journal/store/mod.rs"]
+mod store;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+use store::{Commits, Identity, Mark, Opening, Record, Stage, Store, Wake};
+
+const TASKS: u64 = 250_000;
+/// What a task leaves: it stands at three steps, and is through.
+const RECORDS: u64 = 4;
+/// The tasks that are under way at once.
+const WINDOW: u64 = 10_000;
+/// The records that are handed over at once.
+const APPEND: usize = 200;
+/// The records that may wait for the disk.
+const UNDERWAY: u64 = 40_000;
+/// Of 26 bytes.
+const JSON: &str = r#"{"page":1234567,"depth":3}"#;
+const STEPS: [&str; 3] = ["fetch", "parse", "save"];
+
+fn identity() -> Identity {
+    Identity {
+        blueprint: "Bench".to_owned(),
+        steps: STEPS.map(str::to_owned).to_vec(),
+        facts: Vec::new(),
+    }
+}
+
+/// In which order the tasks move on.
+#[derive(Clone, Copy)]
+enum Pattern {
+    /// A window of them from the first step to the last, then the next.
+    Window,
+    /// All of them one step, then all the next.
+    Spread,
+    /// As `Spread`, in no order of ordinals.
+    Random,
+}
+
+/// Task ids: as they are counted, or all over.
+#[derive(Clone, Copy)]
+enum Ids {
+    Counted,
+    Random,
+}
+
+/// When delays end: all within an hour.
+#[derive(Clone, Copy)]
+enum Ends {
+    /// About in the order in which they began.
+    InOrder,
+    Random,
+}
+
+const HOUR: u64 = 3_600_000;
+
+fn record(ordinal: u64, round: u64, ids: Ids) -> Record {
+    let id = match ids {
+        Ids::Counted => ordinal,
+        Ids::Random => scatter(ordinal),
+    };
+    let step = usize::try_from(round).ok().and_then(|at| STEPS.get(at));
+    let json = JSON.to_owned();
+    let stage = match step {
+        Some(&step) => Stage::Stands {
+            step: step.into(),
+            json,
+            wake: None,
+        },
+        None => Stage::Completed { json },
+    };
+    Record { ordinal, id, stage }
+}
+
+fn scatter(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn records(tasks: u64, pattern: Pattern, ids: Ids) -> Box<dyn Iterator<Item = Record>> {
+    let spread = move |from: u64, to: u64| {
+        (0..RECORDS).flat_map(move |round| (from..to).map(move |at| (at, round)))
+    };
+    let places: Box<dyn Iterator<Item = (u64, u64)>> = match pattern {
+        Pattern::Window => Box::new(
+            (0..tasks.div_ceil(WINDOW))
+                .flat_map(move |at| spread(at * WINDOW, tasks.min((at + 1) * WINDOW))),
+        ),
+        Pattern::Spread => Box::new(spread(0, tasks)),
+        // 7919 is prime, and divides no number of tasks here: each comes once a round.
+        Pattern::Random => {
+            Box::new(spread(0, tasks).map(move |(at, round)| (at * 7919 % tasks, round)))
+        }
+    };
+    Box::new(places.map(move |(ordinal, round)| record(ordinal, round, ids)))
+}
+
+fn open(path: &Path) -> Store {
+    let opening = Opening::new(path).expect("a directory that can be written");
+    let opened = opening.begin(&identity(), Commits::OnAThread);
+    opened.expect("a journal that opens")
+}
+
+fn wait_for(store: &Store, position: u64) {
+    while store.committed().expect("a disk with room") < position {
+        std::thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// Appends all, and waits until it is on disk.
+fn append(store: &Store, records: impl Iterator<Item = Record>) {
+    let mut records = records.peekable();
+    let mut position = 0;
+    while records.peek().is_some() {
+        position = store.append(records.by_ref().take(APPEND).collect(), None);
+        wait_for(store, position.saturating_sub(UNDERWAY));
+    }
+    wait_for(store, position);
+}
+
+/// The same records and batches, by an insert each into one table without an index.
+fn bare(path: &Path, records: impl Iterator<Item = Record>) -> rusqlite::Result<()> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000;
+         CREATE TABLE log (seq INTEGER PRIMARY KEY, ordinal INTEGER, id INTEGER, step INTEGER, json TEXT)",
+    )?;
+    let mut records = records.peekable();
+    while records.peek().is_some() {
+        let transaction = connection.unchecked_transaction()?;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO log (ordinal, id, step, json) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for record in records.by_ref().take(10_000) {
+                let ids = (record.ordinal.cast_signed(), record.id.cast_signed());
+                insert.execute(params![ids.0, ids.1, 1, JSON])?;
+            }
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn bytes(path: &Path) -> u64 {
+    let of = |suffix: &str| {
+        let mut path = path.as_os_str().to_owned();
+        path.push(suffix);
+        fs::metadata(path).map_or(0, |file| file.len())
+    };
+    of("") + of("-wal")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures to read")]
+fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64() / 1e3
+}
+
+#[expect(clippy::print_stdout, reason = "figures to read")]
+fn main() {
+    // `cargo bench` adds arguments of its own.
+    let place = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let place = place.map_or_else(std::env::temp_dir, Into::into);
+    let directory = tempfile::tempdir_in(place).expect("a directory that can be written");
+    let path = |name: &str| directory.path().join(name);
+    let count = TASKS * RECORDS;
+
+    for (at, ids) in [Ids::Counted, Ids::Random].into_iter().enumerate() {
+        let input: Vec<_> = records(TASKS, Pattern::Window, ids).collect();
+        let begin = Instant::now();
+        bare(&path(&format!("bare{at}")), input.into_iter()).expect("a disk with room");
+        let name = ["a bare writer", "a bare writer, random ids"][at];
+        println!("{name:36} {:5.0} k records/s", rate(count, begin.elapsed()));
+    }
+    for (name, pattern, ids) in [
+        ("window", Pattern::Window, Ids::Counted),
+        ("window, random ids", Pattern::Window, Ids::Random),
+        ("spread", Pattern::Spread, Ids::Counted),
+        ("random order", Pattern::Random, Ids::Random),
+    ] {
+        let path = path(name);
+        let store = open(&path);
+        let input: Vec<_> = records(TASKS, pattern, ids).collect();
+        let begin = Instant::now();
+        append(&store, input.into_iter());
+        let appended = begin.elapsed();
+        let begin = Instant::now();
+        store.mark(Mark::Finished, Some(0), None);
+        store.close().expect("a disk with room");
+        println!(
+            "the journal, {name:23} {:5.0} k records/s, then {:4.0} ms to close; {:3} bytes a task",
+            rate(count, appended),
+            begin.elapsed().as_secs_f64() * 1e3,
+            bytes(&path) / TASKS,
+        );
+    }
+
+    // As many as stay in the log.
+    let tasks = 120_000;
+    let path_of_log = path("log");
+    let store = open(&path_of_log);
+    append(&store, records(tasks, Pattern::Window, Ids::Random));
+    store.close().expect("a disk with room");
+    println!(
+        "before compaction: {} bytes a task",
+        bytes(&path_of_log) / tasks
+    );
+
+    one_by_one(&path("one by one"));
+    for (name, tasks, ends) in [
+        ("all in the log", 490_000, Ends::InOrder),
+        ("half of it folded", 1_000_000, Ends::InOrder),
+        ("half of it folded, ends at random", 1_000_000, Ends::Random),
+    ] {
+        opening(&path(name), name, tasks, ends);
+    }
+}
+
+/// What a task waits for that goes on when its record is on disk, if it is alone.
+#[expect(clippy::print_stdout, reason = "figures to read")]
+fn one_by_one(path: &Path) {
+    let store = open(path);
+    let begin = Instant::now();
+    for ordinal in 0..500 {
+        let position = store.append(vec![record(ordinal, 0, Ids::Counted)], None);
+        while store.committed().expect("a disk with room") < position {
+            std::thread::yield_now();
+        }
+    }
+    println!("a record alone: {:?}", begin.elapsed() / 500);
+}
+
+#[expect(clippy::print_stdout, reason = "figures to read")]
+fn opening(path: &Path, name: &str, tasks: u64, ends: Ends) {
+    let store = open(path);
+    let waiting = (0..tasks).map(|ordinal| {
+        let mut record = record(ordinal, 0, Ids::Random);
+        if let Stage::Stands { wake, .. } = &mut record.stage {
+            let at = match ends {
+                Ends::InOrder => ordinal * HOUR / tasks + scatter(ordinal) % 100,
+                Ends::Random => scatter(ordinal) % HOUR,
+            };
+            *wake = Some(Wake {
+                at: at.cast_signed(),
+                full: Duration::from_secs(3600),
+            });
+        }
+        record
+    });
+    let begin = Instant::now();
+    append(&store, waiting);
+    let appended = begin.elapsed();
+    store.close().expect("a disk with room");
+    let begin = Instant::now();
+    let store = open(path);
+    let opened = begin.elapsed();
+    let begin = Instant::now();
+    let mut recalled = 0;
+    for from in (0..tasks).step_by(10_000) {
+        let range = from..from + 10_000;
+        recalled += store
+            .recall(range)
+            .expect("a journal that can be read")
+            .len() as u64;
+    }
+    assert_eq!(recalled, tasks);
+    let recall = begin.elapsed();
+    let begin = Instant::now();
+    let due = store
+        .due(0, 60_000)
+        .expect("a journal that can be read")
+        .len();
+    let found = begin.elapsed();
+    let begin = Instant::now();
+    let status = store::status(path, 0).expect("a journal that can be read");
+    assert_eq!(status.steps[0].ready + status.steps[0].waiting, tasks);
+    println!(
+        "{tasks} in delays, {name}: appended at {:.0} k/s, opened in {opened:.0?}, recalled in \
+         {recall:.1?}; {due} due found in {found:.0?}; status in {:.1?}",
+        rate(tasks, appended),
+        begin.elapsed(),
+    );
+}

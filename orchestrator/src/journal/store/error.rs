@@ -1,0 +1,188 @@
+//! Why a journal can't be used: [`Error`].
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why a journal was refused, or broke: what happened, to which file, and what to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Error(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    kind: Kind,
+}
+
+/// What happened to a journal.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// The file is something else.
+    NotAJournal,
+    /// Another run has the journal open.
+    Locked,
+    /// `SQLite`'s write-ahead log needs memory that processes share, which such a file system lacks.
+    NetworkFileSystem(&'static str),
+    /// A later version of this library wrote it.
+    NewerFormat { journal: i64, program: i64 },
+    /// It is the journal of another blueprint.
+    OtherBlueprint { journal: String, program: String },
+    /// A fact that the journal's meaning rests on is another one.
+    OtherFact {
+        name: String,
+        journal: Option<String>,
+        program: Option<String>,
+    },
+    /// Tasks stand at steps that the blueprint has no more.
+    StepsGone {
+        steps: Vec<String>,
+        tasks: u64,
+        first: Vec<u64>,
+    },
+    /// There is none.
+    Missing,
+    /// The file system refused something.
+    Io(&'static str, io::Error),
+    /// `SQLite` did.
+    Sqlite(&'static str, rusqlite::Error),
+    /// The thread that writes has panicked.
+    WriterGone,
+}
+
+impl Error {
+    pub(super) fn new(path: &Path, kind: Kind) -> Self {
+        Self(Arc::new(Inner {
+            path: path.to_owned(),
+            kind,
+        }))
+    }
+
+    /// Which journal it is about.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// What happened.
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0.kind
+    }
+}
+
+/// Puts the journal's path, and what was being done, to an error.
+pub(super) trait At<T> {
+    fn at(self, path: &Path, doing: &'static str) -> Result<T, Error>;
+}
+
+impl<T> At<T> for rusqlite::Result<T> {
+    fn at(self, path: &Path, doing: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::new(path, Kind::Sqlite(doing, source)))
+    }
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, path: &Path, doing: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::new(path, Kind::Io(doing, source)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.0.path.display();
+        match &self.0.kind {
+            Kind::NotAJournal => write!(
+                f,
+                "{path} is not a journal: give another path; the file was left as it is"
+            ),
+            Kind::Locked => write!(
+                f,
+                "the journal {path} is in use by another run: wait for that to end, or give another path"
+            ),
+            Kind::NetworkFileSystem(name) => write!(
+                f,
+                "the journal {path} would be on a network file system ({name}), where SQLite's log is not safe: give a path on a local disk"
+            ),
+            Kind::NewerFormat { journal, program } => write!(
+                f,
+                "the journal {path} has format {journal}, and this program knows formats up to {program}: run it with a later version of this library"
+            ),
+            Kind::OtherBlueprint { journal, program } => write!(
+                f,
+                "the journal {path} belongs to the blueprint `{journal}`, not to `{program}`: give another path, or delete the journal to begin anew"
+            ),
+            Kind::OtherFact {
+                name,
+                journal,
+                program,
+            } => write!(
+                f,
+                "the journal {path} was begun with {name} {}, and now it is {}: run with what it was begun with, give another path, or delete the journal to begin anew",
+                Quoted(journal.as_deref()),
+                Quoted(program.as_deref()),
+            ),
+            Kind::StepsGone {
+                steps,
+                tasks,
+                first,
+            } => {
+                let (noun, verb) = if *tasks == 1 {
+                    ("task", "stands")
+                } else {
+                    ("tasks", "stand")
+                };
+                write!(f, "in the journal {path} {tasks} {noun} {verb} at ")?;
+                list(f, steps.iter().map(|step| format!("`{step}`")))?;
+                f.write_str(", which the blueprint no longer has (ids ")?;
+                list(f, first.iter())?;
+                let more = tasks.saturating_sub(first.len() as u64);
+                if more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                f.write_str("): bring the step back under this name until they are through, or delete the journal to begin anew")
+            }
+            Kind::Missing => write!(f, "there is no journal at {path}: check the path"),
+            Kind::Io(doing, source) => write!(
+                f,
+                "{doing} failed at the journal {path}: {source}: check the disk and the rights to it, then run again"
+            ),
+            Kind::Sqlite(doing, source) => write!(
+                f,
+                "{doing} failed at the journal {path}: {source}: check the disk, then run again; what was committed before is kept"
+            ),
+            Kind::WriterGone => write!(
+                f,
+                "the thread that writes the journal {path} has panicked: run again; what was committed before is kept"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.kind {
+            Kind::Io(_, source) => Some(source),
+            Kind::Sqlite(_, source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// The value of a fact, or that there is none.
+struct Quoted<'a>(Option<&'a str>);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => write!(f, "`{value}`"),
+            None => f.write_str("unset"),
+        }
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, items: impl Iterator<Item = impl fmt::Display>) -> fmt::Result {
+    for (index, item) in items.enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        write!(f, "{comma}{item}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The journal's files beside each other: the database, its lock, its write-ahead log.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{At as _, Error, Kind};
+
+/// The path that all paths to the same file lead to, so that they share one lock.
+pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
+    // Where canonical paths are of a kind that URIs have no form for.
+    if cfg!(windows) {
+        return std::path::absolute(path);
+    }
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let Some(name) = path.file_name() else {
+                return Err(error);
+            };
+            let parent = match path.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            Ok(fs::canonicalize(parent)?.join(name))
+        }
+        other => other,
+    }
+}
+
+/// The file of the same name with something added.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// `SQLite`'s write-ahead log.
+pub(super) fn wal(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+/// Whether a write-ahead log holds something that the database may lack.
+pub(super) fn has_wal(path: &Path) -> bool {
+    fs::metadata(wal(path)).is_ok_and(|file| file.len() > 0)
+}
+
+/// The right to write the journal, of one store at a time. Its file stays: a process may wait to
+/// lock the file that another one would remove.
+#[derive(Debug)]
+pub(super) struct WriterLock(#[allow(dead_code)] File);
+
+impl WriterLock {
+    pub(super) fn take(path: &Path) -> Result<Self, Error> {
+        let doing = "opening the lock file";
+        let file = private()
+            .truncate(false)
+            .open(beside(path, ".lock"))
+            .at(path, doing)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::new(path, Kind::Locked)),
+            Err(TryLockError::Error(error)) => Err(error).at(path, "locking the lock file"),
+        }
+    }
+}
+
+/// Opens files that nobody else may read: payloads are nobody else's business.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes an empty file, in place of one that may be there.
+pub(super) fn create_empty(path: &Path) -> io::Result<()> {
+    remove(path)?;
+    private().truncate(true).open(path).map(drop)
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes `SQLite`'s logs: left behind by a file that was deleted without them, they would be taken
+/// for those of the one that comes in its place.
+pub(super) fn remove_logs(path: &Path) -> io::Result<()> {
+    let logs = ["-wal", "-shm", "-journal"];
+    logs.iter().try_for_each(|log| remove(&beside(path, log)))
+}
+
+/// Puts a finished file in the place of the journal, for good.
+pub(super) fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(new)?.sync_all()?;
+    remove_logs(path)?;
+    fs::rename(new, path)?;
+    // So that the name, too, survives a power failure. Directories open only on Unix.
+    #[cfg(unix)]
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Opens the database file alone, as it is: no lock is taken, no other file is looked at, and no
+/// byte is changed.
+pub(super) fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(format!("{}?immutable=1", uri(path)), flags)
+}
+
+/// A path as `SQLite`'s URI, in ASCII.
+fn uri(path: &Path) -> String {
+    #[cfg(unix)]
+    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec();
+    #[cfg(not(unix))]
+    let bytes = format!("/{}", path.to_string_lossy().replace('\\', "/")).into_bytes();
+    let mut uri = "file:".to_owned();
+    for byte in bytes {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(byte.into());
+            }
+            _ => uri.extend(['%', digit(byte >> 4), digit(byte & 15)]),
+        }
+    }
+    uri
+}
+
+fn digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).unwrap_or('0')
+}

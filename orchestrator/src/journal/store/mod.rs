@@ -1,0 +1,155 @@
+//! The journal's file: the newest record of every task, in `SQLite`.
+//!
+//! Records are appended to `log` by one writer, in transactions of as many as are waiting. When the
+//! log has grown long it is folded into `task`, which is keyed by ordinal, and emptied. What was
+//! there at opening is read from both.
+
+mod commit;
+mod compact;
+mod error;
+mod files;
+mod identity;
+mod look;
+mod network;
+mod newest;
+mod opening;
+mod queue;
+mod reader;
+mod record;
+mod schema;
+mod shared;
+mod status;
+#[cfg(test)]
+mod tests;
+mod touched;
+mod writer;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Waker;
+
+#[allow(unused_imports)]
+pub(crate) use self::{
+    error::{Error, Kind},
+    identity::Identity,
+    opening::{Commits, Opening},
+    record::{FailureKind, Record, Stage, Wake},
+    shared::{Mark, Marks},
+    status::{Failure, Status, StepStatus, status},
+};
+
+use self::files::WriterLock;
+use self::queue::Entry;
+use self::reader::Reader;
+use self::shared::Shared;
+use self::writer::Hand;
+
+/// A journal that is open for writing.
+#[derive(Debug)]
+pub(crate) struct Store {
+    shared: Arc<Shared>,
+    /// The connection that reads; none once the journal is closed.
+    reader: Option<Reader>,
+    /// Who writes; nobody once the journal is closed.
+    hand: Option<Hand>,
+    ordinals: u64,
+    /// The last to be let go of.
+    _lock: WriterLock,
+}
+
+impl Store {
+    /// Hands records over for the next commit. Never waits for the disk, but where commits are
+    /// inline.
+    ///
+    /// `waker` is woken when they are on disk, or the journal has broken. Returns their position:
+    /// they are on disk when [`Store::committed`] gives that or more.
+    pub(crate) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
+        self.hand_over(Entry::Records(records), waker)
+    }
+
+    /// Sets a mark of the run to a time (unix milliseconds), or takes it away. It has a position
+    /// like a record.
+    pub(crate) fn mark(&self, mark: Mark, at: Option<i64>, waker: Option<&Waker>) -> u64 {
+        self.shared.marks().set(mark, at);
+        self.hand_over(Entry::Mark(mark, at), waker)
+    }
+
+    /// The marks that the run has, whether or not they are on disk yet.
+    pub(crate) fn marks(&self) -> Marks {
+        *self.shared.marks()
+    }
+
+    /// Up to which position all is on disk.
+    ///
+    /// # Errors
+    ///
+    /// The error that broke the journal, from the commit that failed onwards.
+    pub(crate) fn committed(&self) -> Result<u64, Error> {
+        self.shared.committed()
+    }
+
+    /// One more than the highest ordinal that had a record at opening. 0 for a new journal.
+    pub(crate) fn ordinals(&self) -> u64 {
+        self.ordinals
+    }
+
+    /// The newest records of the tasks in a range of ordinals, in order of ordinal, as of opening.
+    ///
+    /// Of an ordinal that this process has appended to it may give what it was before.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read.
+    pub(crate) fn recall(&self, range: Range<u64>) -> Result<Vec<Record>, Error> {
+        match &self.reader {
+            Some(reader) => reader.recall(&self.shared, &range),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The records whose delay ends in `(after, until]` (unix milliseconds), in order of that, which
+    /// are the newest of their tasks. Of those on disk.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read.
+    pub(crate) fn due(&self, after: i64, until: i64) -> Result<Vec<Record>, Error> {
+        match &self.reader {
+            Some(reader) => reader.due(&self.shared, after, until),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Commits what was appended and lets go of the journal. Dropping the store does the same, and
+    /// keeps the error to itself.
+    ///
+    /// # Errors
+    ///
+    /// If not all that was appended is on disk.
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        self.shut();
+        self.shared.committed().map(drop)
+    }
+
+    fn hand_over(&self, entry: Entry, waker: Option<&Waker>) -> u64 {
+        match &self.hand {
+            Some(hand) => hand.take(&self.shared, entry, waker),
+            None => 0,
+        }
+    }
+
+    fn shut(&mut self) {
+        // The connection that is closed last deletes the write-ahead log, which one that only reads
+        // can't.
+        self.reader = None;
+        if let Some(hand) = self.hand.take() {
+            hand.close(&self.shared);
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}

@@ -1,0 +1,152 @@
+//! What waits to be committed: [`Queue`].
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::record::{Record, Stage};
+use super::shared::Mark;
+
+/// The records of one commit, about: what is appended at once is not divided.
+const BATCH: u64 = 10_000;
+
+/// The bytes of one commit, about.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// What is written to the journal.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Records(Vec<Record>),
+    Mark(Mark, Option<i64>),
+}
+
+impl Entry {
+    /// By how much it moves the position on.
+    pub(super) fn count(&self) -> u64 {
+        match self {
+            Self::Records(records) => records.len() as u64,
+            Self::Mark(..) => 1,
+        }
+    }
+
+    /// Its records; a mark has none.
+    pub(super) fn records(&self) -> &[Record] {
+        match self {
+            Self::Records(records) => records,
+            Self::Mark(..) => &[],
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let text = |record: &Record| match &record.stage {
+            Stage::Stands { json: text, .. }
+            | Stage::Completed { json: text }
+            | Stage::Failed { message: text, .. } => text.len(),
+        };
+        self.records().iter().map(text).sum()
+    }
+}
+
+/// Entries in the order in which they are committed.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    entries: VecDeque<(Entry, Option<Waker>)>,
+    /// The position of the last entry.
+    position: u64,
+    closed: bool,
+}
+
+/// What goes to disk in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) entries: Vec<Entry>,
+    pub(super) wakers: Vec<Waker>,
+    count: u64,
+    bytes: usize,
+}
+
+impl Queue {
+    /// Puts an entry at the end and gives its position.
+    pub(super) fn push(&self, entry: Entry, waker: Option<&Waker>) -> u64 {
+        let mut waiting = self.lock();
+        waiting.position += entry.count();
+        waiting.entries.push_back((entry, waker.cloned()));
+        let position = waiting.position;
+        // Where there were others, the writer is awake or has been told.
+        let first = waiting.entries.len() == 1;
+        drop(waiting);
+        if first {
+            self.filled.notify_one();
+        }
+        position
+    }
+
+    /// Takes the next batch to disk, and waits for one. None when the queue is empty and closed.
+    pub(super) fn next(&self) -> Option<Batch> {
+        let mut waiting = self.lock();
+        while waiting.entries.is_empty() {
+            if waiting.closed {
+                return None;
+            }
+            waiting = self
+                .filled
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        Some(waiting.take())
+    }
+
+    /// The next batch, if there is one.
+    pub(super) fn take(&self) -> Option<Batch> {
+        let mut waiting = self.lock();
+        (!waiting.entries.is_empty()).then(|| waiting.take())
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        while batch.count < BATCH && batch.bytes < BATCH_BYTES {
+            let Some((entry, waker)) = self.entries.pop_front() else {
+                break;
+            };
+            batch.count += entry.count();
+            batch.bytes += entry.bytes();
+            batch.entries.push(entry);
+            // One task of the runtime appends again and again: it is woken once.
+            if let Some(waker) = waker
+                && !batch
+                    .wakers
+                    .iter()
+                    .rev()
+                    .take(4)
+                    .any(|other| other.will_wake(&waker))
+            {
+                batch.wakers.push(waker);
+            }
+        }
+        batch
+    }
+}
+
+impl Batch {
+    /// By how much it moves the position on.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+}

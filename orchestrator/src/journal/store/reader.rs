@@ -1,0 +1,123 @@
+//! The connection that reads while another writes: [`Reader`].
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{At as _, Error};
+use super::newest::Place;
+use super::record::{Record, read, select_record};
+use super::shared::Shared;
+
+/// Reads records back.
+#[derive(Debug)]
+pub(super) struct Reader(Mutex<Connection>);
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Ok(Self(Mutex::new(Connection::open_with_flags(path, flags)?)))
+    }
+
+    pub(super) fn recall(&self, shared: &Shared, range: &Range<u64>) -> Result<Vec<Record>, Error> {
+        let newest = shared.newest();
+        self.read(|connection| recall(connection, newest.within(range), range))
+            .at(shared.path(), "reading tasks back")
+    }
+
+    pub(super) fn due(
+        &self,
+        shared: &Shared,
+        after: i64,
+        until: i64,
+    ) -> Result<Vec<Record>, Error> {
+        let _unmoved = shared.newest();
+        self.read(|connection| due(connection, shared, after, until))
+            .at(shared.path(), "reading delays back")
+    }
+
+    /// Reads in one transaction: without it every row that is asked for would take `SQLite`'s locks.
+    fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _transaction = connection.unchecked_transaction()?;
+        ask(&connection)
+    }
+}
+
+/// The records of `task` in a range, but where the log has newer ones.
+fn recall(
+    connection: &Connection,
+    newer: &[Place],
+    range: &Range<u64>,
+) -> rusqlite::Result<Vec<Record>> {
+    let mut in_log = connection.prepare_cached(select_record!(
+        "FROM log r LEFT JOIN step ON step.number = r.step WHERE r.seq = ?1"
+    ))?;
+    let mut in_task = connection.prepare_cached(select_record!(
+        "FROM task r LEFT JOIN step ON step.number = r.step
+         WHERE r.ordinal >= ?1 AND r.ordinal < ?2 ORDER BY r.ordinal"
+    ))?;
+    let mut records = Vec::new();
+    let mut newer = newer.iter().peekable();
+    let mut rows = in_task.query([signed(range.start), signed(range.end)])?;
+    while let Some(row) = rows.next()? {
+        let ordinal = row.get::<_, i64>(0)?.cast_unsigned();
+        let mut superseded = false;
+        while let Some(place) = newer.next_if(|place| place.ordinal <= ordinal) {
+            superseded |= place.ordinal == ordinal;
+            records.push(in_log.query_row([place.seq], read)?);
+        }
+        if !superseded {
+            records.push(read(row)?);
+        }
+    }
+    for place in newer {
+        records.push(in_log.query_row([place.seq], read)?);
+    }
+    Ok(records)
+}
+
+/// The bound of a range of ordinals, of which all are below 2^63.
+fn signed(ordinal: u64) -> i64 {
+    i64::try_from(ordinal).unwrap_or(i64::MAX)
+}
+
+/// The delays in `log` and in `task` that are their tasks' newest records, in order of their end.
+fn due(
+    connection: &Connection,
+    shared: &Shared,
+    after: i64,
+    until: i64,
+) -> rusqlite::Result<Vec<Record>> {
+    let mut in_log = connection.prepare_cached(select_record!(
+        ", r.seq FROM log r LEFT JOIN step ON step.number = r.step
+         WHERE r.wake > ?1 AND r.wake <= ?2"
+    ))?;
+    let mut in_task = connection.prepare_cached(select_record!(
+        ", NULL FROM task r LEFT JOIN step ON step.number = r.step
+         WHERE r.wake > ?1 AND r.wake <= ?2"
+    ))?;
+    let mut found = Vec::new();
+    for statement in [&mut in_log, &mut in_task] {
+        let mut rows = statement.query([after, until])?;
+        while let Some(row) = rows.next()? {
+            found.push((
+                row.get::<_, i64>(5)?,
+                row.get::<_, Option<i64>>(8)?,
+                read(row)?,
+            ));
+        }
+    }
+    // Only now: what supersedes a row is noted before it is committed, so all that superseded one
+    // before it was read is known here.
+    let touched = shared.touched();
+    found.retain(|&(_, seq, Record { ordinal, .. })| match seq {
+        Some(seq) => touched.still_waits(Place { ordinal, seq }),
+        None => !touched.in_log(ordinal),
+    });
+    drop(touched);
+    found.sort_by_key(|&(wake, _, Record { ordinal, .. })| (wake, ordinal));
+    Ok(found.into_iter().map(|(_, _, record)| record).collect())
+}

@@ -1,0 +1,133 @@
+//! What the store and its writer share: [`Shared`].
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+
+use super::error::Error;
+use super::newest::Newest;
+use super::queue::Queue;
+use super::touched::Touched;
+
+/// What the store and its writer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    path: PathBuf,
+    pub(super) queue: Queue,
+    committed: AtomicU64,
+    broken: OnceLock<Error>,
+    /// The rows of the log as of opening. Whoever reads the tables holds this lock meanwhile, so
+    /// that the log is not emptied between a look here and one there.
+    newest: RwLock<Newest>,
+    touched: Mutex<Touched>,
+    marks: Mutex<Marks>,
+}
+
+/// A mark on a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// All of its tasks are in the journal.
+    Taken,
+    /// All of its tasks have ended.
+    Finished,
+}
+
+/// The marks that a run has, with their times in unix milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) taken: Option<i64>,
+    pub(crate) finished: Option<i64>,
+}
+
+impl Mark {
+    pub(super) const ALL: [Self; 2] = [Self::Taken, Self::Finished];
+
+    /// Its name on disk.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+impl Marks {
+    pub(super) fn set(&mut self, mark: Mark, at: Option<i64>) {
+        match mark {
+            Mark::Taken => self.taken = at,
+            Mark::Finished => self.finished = at,
+        }
+    }
+
+    pub(super) fn read(connection: &rusqlite::Connection) -> rusqlite::Result<Self> {
+        let mut marks = Self::default();
+        let mut statement = connection.prepare("SELECT at FROM mark WHERE name = ?1")?;
+        for mark in Mark::ALL {
+            let mut rows = statement.query([mark.name()])?;
+            if let Some(row) = rows.next()? {
+                marks.set(mark, Some(row.get(0)?));
+            }
+        }
+        Ok(marks)
+    }
+}
+
+impl Shared {
+    pub(super) fn new(path: &Path, newest: Newest, touched: Touched, marks: Marks) -> Self {
+        Self {
+            path: path.to_owned(),
+            queue: Queue::default(),
+            committed: AtomicU64::new(0),
+            broken: OnceLock::new(),
+            newest: RwLock::new(newest),
+            touched: Mutex::new(touched),
+            marks: Mutex::new(marks),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn committed(&self) -> Result<u64, Error> {
+        match self.broken.get() {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.committed.load(Ordering::Acquire)),
+        }
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.get().is_some()
+    }
+
+    /// All up to this position is on disk.
+    pub(super) fn publish(&self, position: u64) {
+        self.committed.store(position, Ordering::Release);
+    }
+
+    /// Nothing more gets on disk. The first reason stays.
+    pub(super) fn break_off(&self, error: Error) {
+        let _ = self.broken.set(error);
+    }
+
+    // None of these locks is held where a panic leaves something half done that matters: a writer
+    // that panics breaks the journal.
+
+    pub(super) fn newest(&self) -> RwLockReadGuard<'_, Newest> {
+        self.newest.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn newest_mut(&self) -> RwLockWriteGuard<'_, Newest> {
+        self.newest.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn touched(&self) -> MutexGuard<'_, Touched> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,167 @@
+//! What any process may ask of a journal, also while another one writes it: [`status`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{At as _, Error, Kind};
+use super::files::{self, has_wal, open_unchanged};
+use super::identity::Identity;
+use super::look::is_there;
+use super::record::FailureKind;
+use super::shared::Marks;
+
+/// The most causes of failures, and the most wake-up times, that are given.
+const LISTED: i64 = 20;
+
+/// How a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) identity: Identity,
+    pub(crate) marks: Marks,
+    /// In the order in which the journal came to know the steps.
+    pub(crate) steps: Vec<StepStatus>,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    /// The most frequent first, and not all if there are many.
+    pub(crate) failures: Vec<Failure>,
+    /// When delays end next (unix milliseconds), and how many then.
+    pub(crate) wakes: Vec<(i64, u64)>,
+}
+
+/// How many tasks stand at a step, or failed in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StepStatus {
+    pub(crate) name: String,
+    pub(crate) ready: u64,
+    pub(crate) waiting: u64,
+    pub(crate) failed: u64,
+}
+
+/// A cause that tasks failed of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) step: String,
+    pub(crate) kind: FailureKind,
+    pub(crate) message: String,
+    pub(crate) tasks: u64,
+}
+
+/// How the run stands whose journal is at this path, now (unix milliseconds). Takes no lock.
+///
+/// # Errors
+///
+/// If there is no journal, or it can't be read.
+pub(crate) fn status(path: &Path, now: i64) -> Result<Status, Error> {
+    let path = &files::resolve(path).at(path, "looking")?;
+    let doing = "reading the status";
+    if !is_there(path)? {
+        return Err(Error::new(path, Kind::Missing));
+    }
+    // Nobody has it open, it seems: SQLite would create files to read it, and could leave them.
+    if !has_wal(path) {
+        let status = open_unchanged(path).and_then(|connection| read(&connection, now));
+        // But if somebody has opened it meanwhile, pages may have changed between two looks.
+        if !has_wal(path) {
+            return status.at(path, doing);
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = Connection::open_with_flags(path, flags).and_then(|connection| {
+        connection.execute_batch("PRAGMA busy_timeout = 10000;")?;
+        // All that follows sees the same moment.
+        let transaction = connection.unchecked_transaction()?;
+        read(&transaction, now)
+    });
+    read.at(path, doing)
+}
+
+fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {
+    let mut status = Status {
+        identity: Identity::read(connection)?,
+        marks: Marks::read(connection)?,
+        steps: Vec::new(),
+        completed: 0,
+        failed: 0,
+        failures: Vec::new(),
+        wakes: Vec::new(),
+    };
+    let mut steps = steps(connection)?;
+    // One pass for all counts: to find the newest records is what takes the time.
+    let mut statement = connection.prepare(
+        "SELECT step, MIN(stage, 2) AS stage, COALESCE(wake > ?1, 0) AS waits, COUNT(*)
+         FROM newest GROUP BY 1, 2, 3",
+    )?;
+    let mut rows = statement.query([now])?;
+    while let Some(row) = rows.next()? {
+        let tasks = row.get::<_, i64>(3)?.cast_unsigned();
+        let Some((_, step)) = row
+            .get::<_, Option<i64>>(0)?
+            .and_then(|number| steps.get_mut(&number))
+        else {
+            status.completed += tasks;
+            continue;
+        };
+        match (row.get(1)?, row.get(2)?) {
+            (0, true) => step.waiting += tasks,
+            (0, false) => step.ready += tasks,
+            _ => step.failed += tasks,
+        }
+    }
+    status.steps = steps
+        .into_values()
+        .filter(|(gone, step)| !gone || step.ready + step.waiting + step.failed > 0)
+        .map(|(_, step)| step)
+        .collect();
+    status.failed = status.steps.iter().map(|step| step.failed).sum();
+    if status.failed > 0 {
+        status.failures = failures(connection)?;
+    }
+    if status.steps.iter().any(|step| step.waiting > 0) {
+        status.wakes = wakes(connection, now)?;
+    }
+    Ok(status)
+}
+
+/// The steps by number, with nothing counted yet, and whether they are gone.
+fn steps(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, (bool, StepStatus)>> {
+    let mut statement = connection.prepare("SELECT number, gone, name FROM step")?;
+    let rows = statement.query_map([], |row| {
+        let step = StepStatus {
+            name: row.get(2)?,
+            ..StepStatus::default()
+        };
+        Ok((row.get(0)?, (row.get(1)?, step)))
+    })?;
+    rows.collect()
+}
+
+fn failures(connection: &Connection) -> rusqlite::Result<Vec<Failure>> {
+    let mut statement = connection.prepare(
+        "SELECT step.name, newest.stage, newest.text, COUNT(*) AS tasks
+         FROM newest JOIN step ON step.number = newest.step WHERE newest.stage >= 2
+         GROUP BY newest.step, newest.stage, newest.text
+         ORDER BY tasks DESC, newest.step, newest.stage, newest.text LIMIT ?1",
+    )?;
+    let rows = statement.query_map([LISTED], |row| {
+        Ok(Failure {
+            step: row.get(0)?,
+            kind: FailureKind::of_stage(row.get(1)?).unwrap_or(FailureKind::Failed),
+            message: row.get(2)?,
+            tasks: row.get::<_, i64>(3)?.cast_unsigned(),
+        })
+    })?;
+    rows.collect()
+}
+
+fn wakes(connection: &Connection, now: i64) -> rusqlite::Result<Vec<(i64, u64)>> {
+    let mut statement = connection.prepare(
+        "SELECT wake, COUNT(*) FROM newest WHERE stage = 0 AND wake > ?1
+         GROUP BY wake ORDER BY wake LIMIT ?2",
+    )?;
+    let rows = statement.query_map([now, LISTED], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+    })?;
+    rows.collect()
+}

@@ -1,0 +1,47 @@
+use super::*;
+
+fn ordinals(records: &[Record]) -> Vec<u64> {
+    records.iter().map(|record| record.ordinal).collect()
+}
+
+#[test]
+fn delays_are_due_in_order_of_their_end_and_by_a_half_open_range() {
+    let place = Place::new();
+    let store = place.open();
+    store.append(
+        vec![waits(0, 30), waits(1, 10), waits(2, 20), waits(3, 40)],
+        None,
+    );
+    assert_eq!(store.due(10, 30).unwrap(), [waits(2, 20), waits(0, 30)]);
+    assert_eq!(
+        ordinals(&store.due(i64::MIN, i64::MAX).unwrap()),
+        [1, 2, 0, 3]
+    );
+}
+
+#[test]
+fn a_delay_that_is_over_is_not_due() {
+    let place = Place::new();
+    // The first one's delay has been folded into `task` when it goes on.
+    let store = place.open_short(2);
+    store.append(vec![waits(0, 10), waits(1, 10), waits(2, 10)], None);
+    store.append(vec![stands(0, "parse", "1")], None);
+    store.append(vec![waits(3, 10)], None);
+    assert_eq!(ordinals(&store.due(0, 10).unwrap()), [1, 2, 3]);
+    drop(store);
+    assert_eq!(ordinals(&place.open().due(0, 10).unwrap()), [1, 2, 3]);
+}
+
+#[test]
+fn of_two_delays_of_a_task_the_later_one_counts() {
+    let place = Place::new();
+    let store = place.open();
+    store.append(vec![waits(0, 30), stands(0, "parse", "1")], None);
+    store.append(vec![waits(0, 20), waits(1, 25), waits(1, 26)], None);
+    assert_eq!(store.due(0, 100).unwrap(), [waits(0, 20), waits(1, 26)]);
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.due(0, 100).unwrap(), [waits(0, 20), waits(1, 26)]);
+    store.append(vec![completed(1)], None);
+    assert_eq!(store.due(0, 100).unwrap(), [waits(0, 20)]);
+}

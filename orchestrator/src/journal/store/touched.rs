@@ -1,0 +1,74 @@
+//! What is known of the tasks that the log has rows of: [`Touched`].
+
+use std::collections::HashMap;
+
+use super::newest::Place;
+
+/// Ordinals in a chunk: they come close together, and a chunk has a byte for each.
+const CHUNK: u64 = 4096;
+
+/// The log has a row of it.
+const IN_LOG: u8 = 1;
+/// The newest of these is in a delay.
+const WAITS: u8 = 2;
+/// At least one of these is in a delay.
+const WAITED: u8 = 4;
+
+/// Tells which row of a delay is its task's newest, without an index on the log: a byte for a task
+/// that the log has a row of, and an entry for one that it has in more than one delay.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    chunks: HashMap<u64, Box<[u8]>>,
+    /// The newest delay of a task that the log has in several.
+    again: HashMap<u64, i64>,
+}
+
+impl Touched {
+    /// Takes note of a row, in order of rows.
+    pub(super) fn note(&mut self, place: Place, waits: bool) {
+        let chunk = self
+            .chunks
+            .entry(place.ordinal / CHUNK)
+            .or_insert_with(|| vec![0; usize::try_from(CHUNK).unwrap_or(0)].into_boxed_slice());
+        let Some(byte) = chunk.get_mut(index(place.ordinal)) else {
+            return;
+        };
+        if waits {
+            if *byte & WAITED != 0 {
+                self.again.insert(place.ordinal, place.seq);
+            }
+            *byte |= IN_LOG | WAITS | WAITED;
+        } else {
+            *byte = *byte & WAITED | IN_LOG;
+        }
+    }
+
+    /// Whether this row, which is of a delay, is its task's newest.
+    pub(super) fn still_waits(&self, place: Place) -> bool {
+        self.byte(place.ordinal) & WAITS != 0
+            && self
+                .again
+                .get(&place.ordinal)
+                .is_none_or(|&seq| seq == place.seq)
+    }
+
+    /// Whether the log has a row of it, which is newer than any in `task`.
+    pub(super) fn in_log(&self, ordinal: u64) -> bool {
+        self.byte(ordinal) & IN_LOG != 0
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn byte(&self, ordinal: u64) -> u8 {
+        let chunk = self.chunks.get(&(ordinal / CHUNK));
+        chunk
+            .and_then(|chunk| chunk.get(index(ordinal)).copied())
+            .unwrap_or(0)
+    }
+}
+
+fn index(ordinal: u64) -> usize {
+    usize::try_from(ordinal % CHUNK).unwrap_or(0)
+}

@@ -42,6 +42,8 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     let never = never_arm(pipeline, names, true);
     let output_ty = &pipeline.flow[pipeline.steps.len()].ty.tokens;
     let output = stored_as(stored.len() - 1);
+    let (input_ty, input) = (&pipeline.flow[0].ty.tokens, stored_as(0));
+    let first = &pipeline.steps[0].id;
     quote_spanned! {at=>
         #[automatically_derived]
         impl #params #runtime::Durable for #self_ty #full {
@@ -56,6 +58,10 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
                     _ => #runtime::__private::unknown_step::<Self, _>(__step),
                 };
                 __stands.map(#state)
+            }
+
+            fn encode_input(__input: &#input_ty) -> #runtime::__private::Encoded {
+                #input::encode(__input, #first)
             }
 
             fn encode_output(__output: &#output_ty)
@@ -77,6 +83,7 @@ pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
         runtime, self_ty, ..
     } = pipeline;
     let (params, full) = (pipeline.params(), pipeline.full_where(&[]));
+    let input = &pipeline.flow[0].ty.tokens;
     let output = &pipeline.flow[pipeline.steps.len()].ty.tokens;
     quote_spanned! {Span::mixed_site()=>
         #[automatically_derived]
@@ -87,6 +94,10 @@ pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
 
             fn decode(__step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::__private::anyhow::Result<()> {
                 #runtime::__private::unknown_step::<Self, _>(__step)
+            }
+
+            fn encode_input(_: &#input) -> #runtime::__private::Encoded {
+                #runtime::__private::unknown_step::<Self, _>("")
             }
 
             fn encode_output(_: &#output)

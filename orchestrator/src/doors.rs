@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream as _;
 use tokio::sync::mpsc;
 
-use crate::engine::discard_all;
+use crate::engine::{SendRecord, discard_all};
 use crate::{Task, TaskResult, TaskResults};
 
 /// The future of [`Orchestrator::execute_tasks`](crate::Orchestrator::execute_tasks): ready with all results, in the tasks' order.
@@ -72,37 +73,133 @@ impl<O> fmt::Debug for ExecuteTasks<O> {
 /// Sends tasks to a run; see [`Orchestrator::channel`](crate::Orchestrator::channel).
 ///
 /// Clone it to send from several places. The run ends when the last clone is dropped.
-pub struct TaskSender<I>(mpsc::Sender<Task<I>>);
+pub struct TaskSender<I>(Sender<I>);
+
+enum Sender<I> {
+    InMemory(mpsc::Sender<Task<I>>),
+    Recorded(mpsc::Sender<(u64, Task<I>)>, Arc<dyn SendRecord<I>>),
+}
 
 impl<I> TaskSender<I> {
     pub(crate) fn new(sender: mpsc::Sender<Task<I>>) -> Self {
-        Self(sender)
+        Self(Sender::InMemory(sender))
+    }
+
+    pub(crate) fn recorded(
+        sender: mpsc::Sender<(u64, Task<I>)>,
+        record: Arc<dyn SendRecord<I>>,
+    ) -> Self {
+        Self(Sender::Recorded(sender, record))
     }
 
     /// Sends a task; waits while the run can take no more.
     ///
     /// **Receive while you send**: see [`Orchestrator::channel`](crate::Orchestrator::channel).
     ///
+    /// In a run with a journal, the task is on disk when this returns: whatever happens, it is run.
+    ///
     /// # Errors
     ///
-    /// The task comes back if the run is over: it was shut down, or its results were dropped.
+    /// The task comes back if the run is over: it was shut down, its results were dropped, or its journal
+    /// broke (then nobody knows whether the task is in it).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the task was not sent, and is dropped with it.
+    /// If the future is dropped before it is ready, the task was not sent, and is dropped with it. In a run
+    /// with a journal it may have been, and goes its way then.
     pub async fn send(&self, task: Task<I>) -> Result<(), SendError<I>> {
-        self.0
-            .send(task)
-            .await
-            .map_err(|mpsc::error::SendError(task)| SendError(task))
+        match &self.0 {
+            Sender::InMemory(sender) => sender
+                .send(task)
+                .await
+                .map_err(|mpsc::error::SendError(task)| SendError(task)),
+            Sender::Recorded(sender, record) => match sender.reserve().await {
+                Ok(permit) => Recording::new(permit, task, &**record).await,
+                Err(_) => Err(SendError(task)),
+            },
+        }
     }
 }
 
 impl<I> Clone for TaskSender<I> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(match &self.0 {
+            Sender::InMemory(sender) => Sender::InMemory(sender.clone()),
+            Sender::Recorded(sender, record) => {
+                Sender::Recorded(sender.clone(), Arc::clone(record))
+            }
+        })
     }
 }
+
+/// A task that is being recorded, and then handed over.
+struct Recording<'a, I> {
+    permit: Option<mpsc::Permit<'a, (u64, Task<I>)>>,
+    task: Option<Task<I>>,
+    record: &'a dyn SendRecord<I>,
+    /// Its ordinal, and the position that has to be committed.
+    recorded: Option<(u64, u64)>,
+}
+
+impl<'a, I> Recording<'a, I> {
+    fn new(
+        permit: mpsc::Permit<'a, (u64, Task<I>)>,
+        task: Task<I>,
+        record: &'a dyn SendRecord<I>,
+    ) -> Self {
+        Self {
+            permit: Some(permit),
+            task: Some(task),
+            record,
+            recorded: None,
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if let (Some((ordinal, _)), Some(permit)) = (self.recorded, self.permit.take())
+            && let Some(task) = self.task.take()
+        {
+            permit.send((ordinal, task));
+        }
+    }
+
+    fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>> {
+        let position = match (self.recorded, &self.task) {
+            (Some((_, position)), _) => position,
+            (None, Some(task)) => {
+                let recorded = self.record.record(task, cx.waker())?;
+                self.recorded.insert(recorded).1
+            }
+            (None, None) => return Poll::Ready(Ok(())),
+        };
+        self.record.poll_committed(position, cx)
+    }
+}
+
+impl<I> Future for Recording<'_, I> {
+    type Output = Result<(), SendError<I>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let recorded = ready!(this.poll_recorded(cx));
+        if recorded.is_err()
+            && let Some(task) = this.task.take()
+        {
+            return Poll::Ready(Err(SendError(task)));
+        }
+        this.hand_over();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I> Drop for Recording<'_, I> {
+    fn drop(&mut self) {
+        // It has an ordinal: whoever counts them waits for it.
+        self.hand_over();
+    }
+}
+
+impl<I> Unpin for Recording<'_, I> {}
 
 impl<I> fmt::Debug for TaskSender<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,6 +25,13 @@ pub trait Durable: Blueprint {
     /// If no step has this name, or its input does not fit the JSON.
     fn decode(step: &str, json: &str) -> anyhow::Result<Self::State>;
 
+    /// What [`Durable::encode`] gives for the state before the first step, with this input.
+    ///
+    /// # Errors
+    ///
+    /// If the input's `Serialize` refuses it.
+    fn encode_input(input: &Self::Input) -> anyhow::Result<(&'static str, String)>;
+
     /// The output as JSON.
     ///
     /// # Errors

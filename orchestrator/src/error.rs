@@ -1,5 +1,6 @@
 //! Why a task failed, and marks that a step puts on its errors: [`permanent`], [`retry_after`].
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 pub struct TaskError(Box<Inner>);
 
 struct Inner {
-    step: &'static str,
+    step: Cow<'static, str>,
     attempts: u32,
     failure: Failure,
 }
@@ -32,9 +33,13 @@ pub enum TaskErrorKind {
 }
 
 impl TaskError {
-    pub(crate) fn new(step: &'static str, attempts: u32, failure: StepFailure) -> Self {
+    pub(crate) fn new(
+        step: impl Into<Cow<'static, str>>,
+        attempts: u32,
+        failure: StepFailure,
+    ) -> Self {
         Self(Box::new(Inner {
-            step,
+            step: step.into(),
             attempts,
             failure: *failure.0,
         }))
@@ -42,7 +47,7 @@ impl TaskError {
 
     /// The name of the step that failed, or that the task had come to when it was cancelled.
     pub fn step(&self) -> &str {
-        self.0.step
+        &self.0.step
     }
 
     /// How many times the step was begun. 0 if the task was cancelled before it.
@@ -53,6 +58,12 @@ impl TaskError {
     /// What kind of end this is.
     pub fn kind(&self) -> TaskErrorKind {
         self.0.failure.kind
+    }
+
+    /// The step's own error and its causes, as one line.
+    #[cfg(feature = "journal")]
+    pub(crate) fn cause(&self) -> String {
+        OneLine(&self.0.failure.source).to_string()
     }
 
     /// The step's own error, with its type and its causes.
@@ -189,11 +200,19 @@ impl StepFailure {
         )
     }
 
+    /// The run can't go on, for this reason.
+    pub(crate) fn stopped(reason: &anyhow::Error) -> Self {
+        Self::new(
+            TaskErrorKind::Cancelled,
+            anyhow::anyhow!("stopped: {reason:#}"),
+        )
+    }
+
     pub(crate) fn cancelled() -> Self {
         Self::new(TaskErrorKind::Cancelled, anyhow::anyhow!("cancelled"))
     }
 
-    fn new(kind: TaskErrorKind, source: anyhow::Error) -> Self {
+    pub(crate) fn new(kind: TaskErrorKind, source: anyhow::Error) -> Self {
         Self(Box::new(Failure {
             kind,
             source,

@@ -122,7 +122,7 @@ mod durable;
 mod engine;
 mod error;
 #[cfg(feature = "journal")]
-mod journal;
+pub mod journal;
 mod orchestrator;
 mod policy;
 mod task;
@@ -135,6 +135,8 @@ pub use doors::{ExecuteTasks, SendError, TaskSender};
 pub use durable::{Durable, Storable};
 pub use engine::{Order, Stats, TaskResults};
 pub use error::{StepFailure, TaskError, TaskErrorKind, permanent, retry_after};
+#[cfg(feature = "journal")]
+pub use journal::{Journal, JournalError};
 pub use orchestrator::Orchestrator;
 pub use orchestrator_macros::blueprint;
 pub use policy::Retry;

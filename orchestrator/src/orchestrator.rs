@@ -9,7 +9,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{
-    self, AllAtHand, Gates, Gauges, Order, Permits, Received, Setup, Stats, TaskResults,
+    self, AllAtHand, Gates, Gauges, Order, Permits, Received, Recorded, Recorder, SendRecord,
+    Setup, Stats, TaskResults,
 };
 use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 
@@ -30,7 +31,7 @@ use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 /// [`TaskSender`] of its own run, which then never ends.
 ///
 /// [`concurrency`]: Orchestrator::concurrency
-pub struct Orchestrator<B> {
+pub struct Orchestrator<B: Blueprint> {
     blueprint: Arc<B>,
     permits: Arc<Permits>,
     gates: Option<Arc<Gates>>,
@@ -40,6 +41,8 @@ pub struct Orchestrator<B> {
     order: Order,
     shutdown: CancellationToken,
     grace: Duration,
+    recorder: Option<Arc<dyn Recorder<B>>>,
+    sent: Option<Arc<dyn SendRecord<B::Input>>>,
 }
 
 impl<B: Blueprint> Orchestrator<B> {
@@ -60,6 +63,8 @@ impl<B: Blueprint> Orchestrator<B> {
             order: Order::Completion,
             shutdown: CancellationToken::new(),
             grace: Duration::from_secs(10),
+            recorder: None,
+            sent: None,
         }
     }
 
@@ -257,7 +262,13 @@ impl<B: Blueprint> Orchestrator<B> {
     /// If `capacity` is 0, outside a tokio runtime, or in one without a timer if a step delays, retries
     /// or has a rate.
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
-        let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
+        let capacity = capacity.min(Semaphore::MAX_PERMITS);
+        if let Some(sent) = &self.sent {
+            let (sender, receiver) = mpsc::channel(capacity);
+            let results = engine::start_handed(self.setup(self.order), Recorded::new(receiver));
+            return (TaskSender::recorded(sender, Arc::clone(sent)), results);
+        }
+        let (sender, receiver) = mpsc::channel(capacity);
         let results = engine::start_handed(self.setup(self.order), Received(receiver));
         (TaskSender::new(sender), results)
     }
@@ -303,6 +314,23 @@ impl<B: Blueprint> Orchestrator<B> {
         engine::start_pulled(self.setup(self.order), tasks)
     }
 
+    /// The run is recorded there, as are the tasks that are sent to it.
+    #[cfg(feature = "journal")]
+    pub(crate) fn recorded_by(
+        mut self,
+        recorder: Arc<dyn Recorder<B>>,
+        sent: Arc<dyn SendRecord<B::Input>>,
+    ) -> Self {
+        self.recorder = Some(recorder);
+        self.sent = Some(sent);
+        self
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) fn has_journal(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     fn setup(&self, order: Order) -> Setup<B> {
         let this = self.clone();
         Setup {
@@ -315,11 +343,12 @@ impl<B: Blueprint> Orchestrator<B> {
             order,
             shutdown: this.shutdown,
             grace: this.grace,
+            recorder: this.recorder,
         }
     }
 }
 
-impl<B> Clone for Orchestrator<B> {
+impl<B: Blueprint> Clone for Orchestrator<B> {
     fn clone(&self) -> Self {
         Self {
             blueprint: Arc::clone(&self.blueprint),
@@ -331,6 +360,8 @@ impl<B> Clone for Orchestrator<B> {
             order: self.order,
             shutdown: self.shutdown.clone(),
             grace: self.grace,
+            recorder: self.recorder.clone(),
+            sent: self.sent.clone(),
         }
     }
 }

@@ -57,6 +57,9 @@ pub struct TaskResult<O> {
     pub ordinal: u64,
     /// What the last step yielded, or the error that ended the task.
     pub outcome: Result<O, TaskError>,
+    /// Whether the task had ended when the run was opened: its result is from the journal, and may have
+    /// been delivered before. Never so in memory.
+    pub replayed: bool,
 }
 
 impl<O> TaskResult<O> {
@@ -65,6 +68,7 @@ impl<O> TaskResult<O> {
             id,
             ordinal,
             outcome,
+            replayed: false,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{Advance, Blueprint, StepContext, StepFailure, TaskError, TaskResult}
 
 /// How many steps a task goes in a row before others get their turn: a pipeline that a person wrote is
 /// shorter, one that never ends is not to take its worker along.
-const STEPS: u32 = 128;
+pub(super) const STEPS: u32 = 128;
 
 /// Where a task came to when it gave up its slot.
 pub(super) enum CameTo<B: Blueprint> {
@@ -31,6 +31,8 @@ pub(super) enum CameTo<B: Blueprint> {
 pub(super) struct Common {
     pub(super) phase: Phase,
     pub(super) places: Places,
+    /// How many steps a task goes in a row.
+    pub(super) steps: u32,
 }
 
 /// Where a task came to, and what it was lent for the way.
@@ -82,7 +84,9 @@ pub(super) fn drive<'run, B: Blueprint>(
             let gated = common.places.any();
             let woke = gated && common.places.leave(cx.position() as usize);
             match outcome {
-                Ok(Advance::Next(next)) if common.phase.is_running() && steps < STEPS && !woke => {
+                Ok(Advance::Next(next))
+                    if common.phase.is_running() && steps < common.steps && !woke =>
+                {
                     let position = B::position(&next);
                     cx.enter(position);
                     if gated && !common.places.enter(position) {

@@ -2,29 +2,44 @@
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::contain::discard_all;
 use super::lock::Lock;
-use crate::TaskId;
+use crate::{Blueprint, TaskError, TaskId};
 
 /// How many admitted tasks wait here at most before admission stops pulling.
 const CAPACITY: usize = 8_192;
 
-/// A task that was pulled from the input and given its ordinal.
-#[derive(Debug)]
-pub(super) struct Admitted<I> {
+/// A task that was given its ordinal.
+pub(super) struct Admitted<B: Blueprint> {
     pub(super) id: TaskId,
     pub(super) ordinal: u64,
-    pub(super) input: I,
+    pub(super) arrival: Arrival<B>,
+}
+
+/// As what a task arrives. The rare cases are boxed, so as not to make the usual one larger.
+pub(super) enum Arrival<B: Blueprint> {
+    /// Before its first step.
+    New(B::Input),
+    /// Where it stood in the run before, for so long to come.
+    Stands(Box<(B::State, Duration)>),
+    /// With the result that it had in the run before, or that it has before it began.
+    Ended(Box<Ended<B::Output>>),
+}
+
+/// The result of a task that arrives with one.
+pub(super) struct Ended<O> {
+    pub(super) outcome: Result<O, TaskError>,
+    /// Whether it is from the run before.
+    pub(super) replayed: bool,
 }
 
 /// The bounded queue between admission and the workers. Both sides move tasks in batches.
-#[derive(Debug)]
-pub(super) struct Intake<I>(Lock<Queue<I>>);
+pub(super) struct Intake<B: Blueprint>(Lock<Queue<B>>);
 
-#[derive(Debug)]
-struct Queue<I> {
-    tasks: VecDeque<Admitted<I>>,
+struct Queue<B: Blueprint> {
+    tasks: VecDeque<Admitted<B>>,
     closed: bool,
     admission: Option<Waker>,
     /// One place a worker: set while that worker sleeps, and would take a task.
@@ -42,7 +57,7 @@ pub(super) enum Taken {
     Closed,
 }
 
-impl<I> Intake<I> {
+impl<B: Blueprint> Intake<B> {
     pub(super) fn new(workers: usize) -> Self {
         Self(Lock::new(Queue {
             tasks: VecDeque::new(),
@@ -54,7 +69,7 @@ impl<I> Intake<I> {
 
     /// Moves a batch in, and wakes as many workers as have a use for it; waits while the queue is
     /// full.
-    pub(super) fn poll_offer(&self, batch: &mut Vec<Admitted<I>>, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_offer(&self, batch: &mut Vec<Admitted<B>>, cx: &Context<'_>) -> Poll<()> {
         let woken: Vec<_> = {
             let mut queue = self.0.lock();
             if queue.tasks.len() >= CAPACITY {
@@ -75,7 +90,7 @@ impl<I> Intake<I> {
     }
 
     /// Moves the last batch in, whatever the bound: nothing follows.
-    pub(super) fn close(&self, last: Vec<Admitted<I>>) {
+    pub(super) fn close(&self, last: Vec<Admitted<B>>) {
         let woken: Vec<_> = {
             let mut queue = self.0.lock();
             queue.tasks.extend(last);
@@ -87,7 +102,7 @@ impl<I> Intake<I> {
 
     /// Moves up to `most` tasks out, and no more than one worker's share of what is there, so that a
     /// short input is spread over all workers.
-    pub(super) fn take(&self, most: usize, into: &mut VecDeque<Admitted<I>>) -> Taken {
+    pub(super) fn take(&self, most: usize, into: &mut VecDeque<Admitted<B>>) -> Taken {
         let admission = {
             let mut queue = self.0.lock();
             if queue.tasks.is_empty() {
@@ -128,7 +143,7 @@ impl<I> Intake<I> {
     }
 }
 
-impl<I> Drop for Intake<I> {
+impl<B: Blueprint> Drop for Intake<B> {
     fn drop(&mut self) {
         discard_all(self.0.lock().tasks.drain(..));
     }

@@ -10,15 +10,19 @@ mod admission;
 mod chunks;
 mod contain;
 mod drive;
+mod ended;
 mod gates;
 mod inbox;
 mod intake;
+mod ledger;
 mod lock;
 mod outlet;
 mod pace;
 mod parking;
 mod permits;
 mod places;
+mod recall;
+mod record;
 mod reorder;
 mod results;
 mod run;
@@ -45,13 +49,17 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use contain::discard_all;
 pub(crate) use gates::Gates;
 pub(crate) use permits::Permits;
-pub(crate) use source::{AllAtHand, Received, Source};
+#[cfg(feature = "journal")]
+pub(crate) use record::{Far, Known, Notebook, Recalled, Turned, Wake};
+pub(crate) use record::{Recorder, SendRecord, Way};
+pub(crate) use source::{AllAtHand, Received, Recorded, Source};
 pub(crate) use stats::Gauges;
 
 pub use results::TaskResults;
 pub use stats::Stats;
 
 use self::contain::{Panic, contain};
+use self::ended::Ended;
 use self::intake::Intake;
 use self::outlet::Outlet;
 use self::results::Delivery;
@@ -85,6 +93,7 @@ pub(crate) struct Setup<B> {
     pub(crate) order: Order,
     pub(crate) shutdown: CancellationToken,
     pub(crate) grace: Duration,
+    pub(crate) recorder: Option<Arc<dyn Recorder<B>>>,
 }
 
 /// Starts a run whose tasks are handed over, at once or over time. What its results are bounded by
@@ -113,6 +122,17 @@ where
     S: Source<Input = B::Input>,
 {
     let runtime = Handle::current();
+    let ending = Ending::new(setup.shutdown.child_token());
+    if let Some(recorder) = &setup.recorder {
+        let way = if source.recalls_all() {
+            Way::Sent
+        } else {
+            Way::Read
+        };
+        if let Err(error) = recorder.begin(way) {
+            ending.break_down(error);
+        }
+    }
     let workers = setup
         .workers
         .unwrap_or_else(|| runtime.metrics().num_workers())
@@ -121,15 +141,20 @@ where
         .max(1);
     let run = Arc::new(Run {
         blueprint: setup.blueprint,
-        id: run_id().into(),
+        id: match &setup.recorder {
+            Some(recorder) => recorder.run_id(),
+            None => run_id().into(),
+        },
         intake: Intake::new(workers),
         outlet: Arc::new(Outlet::new(workers, untaken)),
         window: Arc::new(Window::new(setup.window)),
         permits: setup.permits,
         gates: setup.gates,
         gauges: setup.gauges,
-        ending: Arc::new(Ending::new(setup.shutdown.child_token())),
+        ending: Arc::new(ending),
         grace: setup.grace,
+        recorder: setup.recorder,
+        ended: Ended::default(),
     });
     let results = TaskResults::new(Delivery {
         outlet: Arc::clone(&run.outlet),
@@ -156,7 +181,7 @@ where
 }
 
 /// A name for a run that no other run has, on this machine or another, before or after.
-fn run_id() -> String {
+pub(crate) fn run_id() -> String {
     // Keyed from the operating system's random numbers, and differently each time.
     let word = || RandomState::new().hash_one(SystemTime::now());
     format!("{:016x}{:016x}", word(), word())

@@ -68,6 +68,14 @@ impl<O> TaskResults<O> {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
 
+    /// What keeps the run from going on, if something does: its journal broke, or the input is not the
+    /// one that the journal was begun with. Its tasks are [cancelled](crate::TaskErrorKind::Cancelled)
+    /// then (but for those whose delay waits on disk, which give no result), and what was committed can
+    /// be gone on with. Never so in memory.
+    pub fn stopped_by(&self) -> Option<&anyhow::Error> {
+        self.delivery.ending.broken().map(|error| &**error)
+    }
+
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<TaskResult<O>>> {
         // A consumer that is never kept waiting lets others run all the same. By time: tokio's
         // budget of 128 would be used up by results that take a few nanoseconds each.

@@ -1,15 +1,17 @@
 //! What the parts of one run share: [`Run`], and how far its shutdown has come: [`Phase`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::ended::Ended;
 use super::gates::Gates;
 use super::intake::Intake;
 use super::outlet::Outlet;
 use super::permits::Permits;
+use super::record::Recorder;
 use super::stats::Gauges;
 use super::window::Window;
 use crate::Blueprint;
@@ -19,7 +21,7 @@ use crate::Blueprint;
 pub(super) struct Run<B: Blueprint> {
     pub(super) blueprint: Arc<B>,
     pub(super) id: Arc<str>,
-    pub(super) intake: Intake<B::Input>,
+    pub(super) intake: Intake<B>,
     pub(super) outlet: Arc<Outlet<B::Output>>,
     pub(super) window: Arc<Window>,
     pub(super) permits: Arc<Permits>,
@@ -27,6 +29,9 @@ pub(super) struct Run<B: Blueprint> {
     pub(super) gauges: Arc<Gauges>,
     pub(super) ending: Arc<Ending>,
     pub(super) grace: Duration,
+    /// Where the run is recorded, if it is durable.
+    pub(super) recorder: Option<Arc<dyn Recorder<B>>>,
+    pub(super) ended: Ended,
 }
 
 /// How a run is told to end before its input does.
@@ -36,6 +41,8 @@ pub(super) struct Ending {
     pub(super) cancelled: CancellationToken,
     /// Cancelled when nobody takes the results any more: nothing is left to do for anybody.
     pub(super) abandoned: CancellationToken,
+    /// Why the run can't go on, if it can't.
+    broken: OnceLock<Arc<anyhow::Error>>,
 }
 
 impl Ending {
@@ -43,7 +50,19 @@ impl Ending {
         Self {
             cancelled,
             abandoned: CancellationToken::new(),
+            broken: OnceLock::new(),
         }
+    }
+
+    /// The run can't go on. The first reason stays.
+    pub(super) fn break_down(&self, error: anyhow::Error) {
+        let _ = self.broken.set(Arc::new(error));
+        self.cancelled.cancel();
+    }
+
+    /// Why the run can't go on.
+    pub(super) fn broken(&self) -> Option<&Arc<anyhow::Error>> {
+        self.broken.get()
     }
 
     pub(super) fn abandon(&self) {

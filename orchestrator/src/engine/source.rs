@@ -1,7 +1,7 @@
 //! Where a run's tasks come from: [`Source`], one for each way in.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use tokio::sync::mpsc;
@@ -20,6 +20,16 @@ pub(crate) trait Source: Send + 'static {
     /// The run is being shut down: what was handed over already still comes, so that it gives a
     /// result, and nothing after that.
     fn close(&mut self);
+
+    /// The ordinal of the task that came last, if it was given one before it came.
+    fn given(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether all that a record holds comes before it: tasks that can't be read again.
+    fn recalls_all(&self) -> bool {
+        false
+    }
 
     /// The most tasks that will come, if that is known.
     fn most(&self) -> Option<usize> {
@@ -69,6 +79,53 @@ impl<I> Drop for Received<I> {
     fn drop(&mut self) {
         self.0.close();
         discard_all(std::iter::from_fn(|| self.0.try_recv().ok()));
+    }
+}
+
+/// Tasks that were recorded when they were sent, each with its ordinal. Those that were recorded before
+/// come first.
+pub(crate) struct Recorded<I> {
+    receiver: mpsc::Receiver<(u64, Task<I>)>,
+    given: Option<u64>,
+}
+
+impl<I> Recorded<I> {
+    pub(crate) fn new(receiver: mpsc::Receiver<(u64, Task<I>)>) -> Self {
+        Self {
+            receiver,
+            given: None,
+        }
+    }
+}
+
+impl<I: Send + 'static> Source for Recorded<I> {
+    type Input = I;
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Task<I>>> {
+        let task = ready!(self.receiver.poll_recv(cx));
+        Poll::Ready(task.map(|(ordinal, task)| {
+            self.given = Some(ordinal);
+            task
+        }))
+    }
+
+    fn close(&mut self) {
+        self.receiver.close();
+    }
+
+    fn given(&self) -> Option<u64> {
+        self.given
+    }
+
+    fn recalls_all(&self) -> bool {
+        true
+    }
+}
+
+impl<I> Drop for Recorded<I> {
+    fn drop(&mut self) {
+        self.receiver.close();
+        discard_all(std::iter::from_fn(|| self.receiver.try_recv().ok()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What drives tasks: [`work`].
 
+mod durably;
 mod next;
 mod shutdown;
 
@@ -12,8 +13,9 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::contain::discard_all;
-use super::drive::{CameTo, Common, Driven, drive};
+use super::drive::{CameTo, Common, Driven, STEPS, drive};
 use super::intake::Admitted;
+use super::ledger::Ledger;
 use super::pace::{BATCH, Pace};
 use super::parking::{Parking, Standing};
 use super::permits::Seat;
@@ -34,6 +36,8 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
     let common = Common {
         phase: Phase::default(),
         places: Places::new(run.gates.clone(), B::STEPS.len()),
+        // What is recorded is where a task came to by each step.
+        steps: if run.recorder.is_some() { 1 } else { STEPS },
     };
     // An `Arc` of the worker's own: workers do not contend for its count.
     let context = Arc::new(RunContext {
@@ -52,6 +56,7 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
         ready: VecDeque::new(),
         admitted: VecDeque::new(),
         results: Vec::new(),
+        ledger: run.recorder.clone().map(Ledger::new),
         seat: Seat::new(Arc::clone(&run.permits)),
         run: &run,
         index,
@@ -92,9 +97,11 @@ struct Worker<'run, B: Blueprint, F> {
     timer: Timer,
     /// Tasks whose pause was zero.
     ready: VecDeque<Standing<B::State>>,
-    admitted: VecDeque<Admitted<B::Input>>,
+    admitted: VecDeque<Admitted<B>>,
     /// Handed on when they are a batch, or when there is nothing else to do.
     results: Vec<TaskResult<B::Output>>,
+    /// Set where the run is recorded.
+    ledger: Option<Ledger<B>>,
     seat: Seat,
     run: &'run Run<B>,
     index: usize,
@@ -151,8 +158,10 @@ where
         let mut turn = Turn::begin();
         loop {
             let before = turn.done();
+            self.settle(&mut turn);
             self.poll_woken(&mut turn);
             let lack = self.take_tasks(&mut turn, cx, drive);
+            self.turn_page(cx);
             if turn.is_over() {
                 self.hand_on();
                 self.report();
@@ -257,9 +266,17 @@ where
 
     /// Takes a task out of its slot, and to where it came to.
     fn finish(&mut self, driven: Driven<B>) {
-        self.seat.put_back();
         self.lent.push(driven.run);
-        match driven.came_to {
+        if self.ledger.is_some() {
+            self.note(driven.came_to);
+        } else {
+            self.seat.put_back();
+            self.come_to(driven.came_to);
+        }
+    }
+
+    fn come_to(&mut self, came_to: CameTo<B>) {
+        match came_to {
             CameTo::Ended(result) => self.deliver(result),
             CameTo::Waits(task, _) if !self.phase.is_running() => self.cancel(task),
             CameTo::Waits(task, Duration::ZERO) => self.ready.push_back(task),
@@ -278,6 +295,9 @@ where
     /// Hands on the results so far.
     fn hand_on(&mut self) {
         if !self.results.is_empty() {
+            if self.run.recorder.is_some() {
+                self.run.ended.add(self.results.len());
+            }
             self.room = self.run.outlet.push(&mut self.results);
         }
     }
@@ -286,6 +306,7 @@ where
     fn is_through(&self) -> bool {
         self.input_ended
             && self.slots.executing() == 0
+            && self.uncommitted() == 0
             && self.parking.waiting() == 0
             && self.waiting.is_empty()
             && self.ready.is_empty()
@@ -320,7 +341,7 @@ where
                 return false;
             }
         }
-        if !self.slots.sleep(cx.waker()) {
+        if !self.slots.sleep(cx.waker()) || self.has_settled() {
             return false;
         }
         if lack == Lack::Task && !self.input_ended {

@@ -1,4 +1,15 @@
-//! Runs that are kept in a file, and go on from there.
+//! Durable runs: a journal, and what goes on after a crash.
 
-#[allow(dead_code)]
+mod clock;
+mod error;
+mod file;
+mod horizon;
+mod notebook;
+mod record;
+mod recording;
+mod status;
 mod store;
+
+pub use error::JournalError;
+pub use file::Journal;
+pub use status::{FailureCause, JournalStatus, StepCount};

@@ -1,10 +1,10 @@
 //! Which task a worker begins next.
 
 use super::super::drive::Driven;
-use super::super::intake::{Admitted, Taken};
+use super::super::intake::{Admitted, Arrival, Taken};
 use super::super::parking::Standing;
 use super::Worker;
-use crate::Blueprint;
+use crate::{Blueprint, TaskId};
 
 impl<B, F> Worker<'_, B, F>
 where
@@ -52,16 +52,19 @@ where
             let taken = self.run.intake.take(1, &mut self.admitted);
             self.input_ended = taken == Taken::Closed;
         }
-        let Admitted { id, ordinal, input } = self.admitted.pop_front()?;
-        let state = B::start(input);
-        let step = u32::try_from(B::position(&state)).unwrap_or(u32::MAX);
-        Some(Standing {
-            state,
-            id,
-            ordinal,
-            attempt: 1,
-            step,
-        })
+        loop {
+            let Admitted {
+                id,
+                ordinal,
+                arrival,
+            } = self.admitted.pop_front()?;
+            if let Arrival::New(input) = arrival {
+                return Some(standing::<B>(id, ordinal, B::start(input)));
+            }
+            if let Some(task) = self.resume(id, ordinal, arrival) {
+                return Some(task);
+            }
+        }
     }
 
     /// A task that its step lets in. The next one is kept if it is not let in: then there may be
@@ -101,5 +104,21 @@ where
             return None;
         }
         self.waiting.pop(self.places)
+    }
+}
+
+/// A task at this state, with no attempt at its step so far.
+pub(super) fn standing<B: Blueprint>(
+    id: TaskId,
+    ordinal: u64,
+    state: B::State,
+) -> Standing<B::State> {
+    let step = u32::try_from(B::position(&state)).unwrap_or(u32::MAX);
+    Standing {
+        state,
+        id,
+        ordinal,
+        attempt: 1,
+        step,
     }
 }

@@ -6,7 +6,7 @@ use super::super::contain::{contain_call, discard};
 use super::super::drive::Driven;
 use super::super::parking::Standing;
 use super::Worker;
-use crate::{Blueprint, StepFailure, TaskError, TaskResult};
+use crate::{Blueprint, TaskError, TaskResult};
 
 impl<B, F> Worker<'_, B, F>
 where
@@ -21,6 +21,11 @@ where
         self.waiting.close(self.places);
         self.parking.take_over(&mut self.waiting);
         if abandoned || self.slots.executing() == 0 {
+            return;
+        }
+        if self.run.ending.broken().is_some() {
+            // What a step still does would not be recorded.
+            self.abort();
             return;
         }
         // A runtime without a timer has no grace time to give: making one panics there.
@@ -51,7 +56,7 @@ where
     /// Gives a task that no step will be begun for its result.
     pub(super) fn cancel(&mut self, task: Standing<B::State>) {
         let step = B::STEPS[task.step as usize].name();
-        let error = TaskError::new(step, task.attempt - 1, StepFailure::cancelled());
+        let error = TaskError::new(step, task.attempt - 1, self.stopped());
         self.deliver(TaskResult::new(task.id, task.ordinal, Err(error)));
         discard(task.state);
     }

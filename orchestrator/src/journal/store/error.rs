@@ -63,6 +63,11 @@ impl Error {
         &self.0.path
     }
 
+    /// Whether somebody else has the journal.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self.0.kind, Kind::Locked)
+    }
+
     /// What happened.
     pub(crate) fn kind(&self) -> &Kind {
         &self.0.kind

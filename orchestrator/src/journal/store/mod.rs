@@ -24,6 +24,9 @@ mod tests;
 mod touched;
 mod writer;
 
+use std::time::Duration;
+pub(crate) const FAR: Duration = Duration::from_secs(10);
+pub(crate) const SLICE: Duration = Duration::from_secs(5);
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
@@ -53,6 +56,7 @@ pub(crate) struct Store {
     /// Who writes; nobody once the journal is closed.
     hand: Option<Hand>,
     ordinals: u64,
+    run: String,
     /// The last to be let go of.
     _lock: WriterLock,
 }
@@ -93,6 +97,11 @@ impl Store {
         self.ordinals
     }
 
+    /// The name of the run, which it was given when the journal was made.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
     /// The newest records of the tasks in a range of ordinals, in order of ordinal, as of opening.
     ///
     /// Of an ordinal that this process has appended to it may give what it was before.
@@ -126,6 +135,10 @@ impl Store {
     /// # Errors
     ///
     /// If not all that was appended is on disk.
+    #[allow(
+        dead_code,
+        reason = "for tests and benches, which look at the file afterwards"
+    )]
     pub(crate) fn close(mut self) -> Result<(), Error> {
         self.shut();
         self.shared.committed().map(drop)

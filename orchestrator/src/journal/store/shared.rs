@@ -32,6 +32,10 @@ pub(crate) enum Mark {
     Taken,
     /// All of its tasks have ended.
     Finished,
+    /// Its tasks are read.
+    Read,
+    /// Its tasks were sent.
+    Sent,
 }
 
 /// The marks that a run has, with their times in unix milliseconds.
@@ -39,16 +43,20 @@ pub(crate) enum Mark {
 pub(crate) struct Marks {
     pub(crate) taken: Option<i64>,
     pub(crate) finished: Option<i64>,
+    pub(crate) read: Option<i64>,
+    pub(crate) sent: Option<i64>,
 }
 
 impl Mark {
-    pub(super) const ALL: [Self; 2] = [Self::Taken, Self::Finished];
+    pub(super) const ALL: [Self; 4] = [Self::Taken, Self::Finished, Self::Read, Self::Sent];
 
     /// Its name on disk.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Taken => "taken",
             Self::Finished => "finished",
+            Self::Read => "read",
+            Self::Sent => "sent",
         }
     }
 }
@@ -58,6 +66,8 @@ impl Marks {
         match mark {
             Mark::Taken => self.taken = at,
             Mark::Finished => self.finished = at,
+            Mark::Read => self.read = at,
+            Mark::Sent => self.sent = at,
         }
     }
 

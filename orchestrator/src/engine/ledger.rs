@@ -1,0 +1,194 @@
+//! Where tasks came to, until that is committed: [`Ledger`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::contain::{contain_call, discard, message};
+use super::drive::CameTo;
+use super::record::{Notebook, Recorder};
+use crate::{Blueprint, TaskErrorKind};
+
+/// Where a worker's tasks came to, until that is committed.
+///
+/// Each keeps its permit meanwhile, so that no more results await their commit than steps may execute.
+pub(super) struct Ledger<B: Blueprint> {
+    recorder: Arc<dyn Recorder<B>>,
+    notebook: Box<dyn Notebook<B>>,
+    /// What was noted since the page was last turned.
+    page: Vec<Entry<B>>,
+    /// What was handed over, with its position.
+    pages: VecDeque<(u64, std::vec::IntoIter<Entry<B>>)>,
+    open: usize,
+}
+
+struct Entry<B: Blueprint> {
+    came_to: CameTo<B>,
+    /// Since when it waits, if it is in a delay.
+    since: Option<Instant>,
+    /// When the delay ends, if it is a long one.
+    wake: Option<i64>,
+    /// Whether it is to be forgotten once it is on disk.
+    is_far: bool,
+}
+
+/// A task that is to go on.
+pub(super) enum Settled<B: Blueprint> {
+    /// From here.
+    From(CameTo<B>),
+    /// When it is brought back from disk.
+    Later,
+}
+
+impl<B: Blueprint> Ledger<B> {
+    pub(super) fn new(recorder: Arc<dyn Recorder<B>>) -> Self {
+        Self {
+            notebook: Arc::clone(&recorder).notebook(),
+            recorder,
+            page: Vec::new(),
+            pages: VecDeque::new(),
+            open: 0,
+        }
+    }
+
+    /// How many tasks wait for a commit.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Notes where a task came to. Gives it back if there is nothing to write: a crash takes no
+    /// attempts away, and who was cancelled stays where it was.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be written, with the task.
+    pub(super) fn note(
+        &mut self,
+        came_to: CameTo<B>,
+    ) -> Result<Option<CameTo<B>>, (anyhow::Error, CameTo<B>)> {
+        let notebook = &mut self.notebook;
+        // To write a value down is the user's code.
+        let noted = contain_call(|| match &came_to {
+            CameTo::Ended(result) if is_cancelled(result.outcome.as_ref().err()) => None,
+            CameTo::Ended(result) => Some(notebook.ended(result).map(|()| None)),
+            CameTo::Waits(task, _) if task.attempt > 1 => None,
+            CameTo::Waits(task, pause) => {
+                Some(notebook.stands(task.id, task.ordinal, &task.state, *pause))
+            }
+            CameTo::AtGate(_) => None,
+        });
+        let noted = noted.unwrap_or_else(|panic| {
+            let error = anyhow::anyhow!("panicked: {}", message(&panic));
+            discard(panic);
+            Some(Err(error.context("a value could not be written down")))
+        });
+        match noted {
+            None => Ok(Some(came_to)),
+            Some(Err(error)) => Err((error, came_to)),
+            Some(Ok(wake)) => {
+                self.open += 1;
+                let waits = matches!(&came_to, CameTo::Waits(_, pause) if !pause.is_zero());
+                self.page.push(Entry {
+                    came_to,
+                    since: waits.then(Instant::now),
+                    wake,
+                    is_far: false,
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Hands over what was noted.
+    pub(super) fn turn_page(&mut self, waker: &Waker) {
+        if self.page.is_empty() {
+            return;
+        }
+        let turned = self.notebook.turn_page(waker);
+        let mut page = std::mem::take(&mut self.page);
+        for entry in &mut page {
+            entry.is_far = entry.wake.is_some_and(|at| at > turned.horizon);
+        }
+        self.pages.push_back((turned.position, page.into_iter()));
+    }
+
+    /// Up to which position all is committed.
+    ///
+    /// # Errors
+    ///
+    /// If nothing more will be.
+    pub(super) fn committed(&self) -> anyhow::Result<u64> {
+        if self.open == 0 {
+            return Ok(0);
+        }
+        self.recorder.committed()
+    }
+
+    /// Whether the next task is committed.
+    pub(super) fn has_settled(&self, committed: u64) -> bool {
+        self.pages
+            .front()
+            .is_some_and(|(position, _)| *position <= committed)
+    }
+
+    /// A task that is committed.
+    pub(super) fn settle(&mut self, committed: u64) -> Option<Settled<B>> {
+        loop {
+            let (position, page) = self.pages.front_mut()?;
+            if *position > committed {
+                return None;
+            }
+            let Some(Entry {
+                came_to,
+                since,
+                is_far,
+                ..
+            }) = page.next()
+            else {
+                self.pages.pop_front();
+                continue;
+            };
+            self.open -= 1;
+            return Some(match came_to {
+                CameTo::Waits(task, _) if is_far => {
+                    discard(task.state);
+                    Settled::Later
+                }
+                CameTo::Waits(task, pause) => {
+                    let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
+                    Settled::From(CameTo::Waits(task, pause.saturating_sub(waited)))
+                }
+                came_to => Settled::From(came_to),
+            });
+        }
+    }
+
+    /// A task that will not be committed any more.
+    pub(super) fn give_up(&mut self) -> Option<CameTo<B>> {
+        while let Some((_, page)) = self.pages.front_mut() {
+            if let Some(entry) = page.next() {
+                self.open -= 1;
+                return Some(entry.came_to);
+            }
+            self.pages.pop_front();
+        }
+        let entry = self.page.pop()?;
+        self.open -= 1;
+        Some(entry.came_to)
+    }
+}
+
+fn is_cancelled(error: Option<&crate::TaskError>) -> bool {
+    error.is_some_and(|error| error.kind() == TaskErrorKind::Cancelled)
+}
+
+impl<B: Blueprint> Drop for Ledger<B> {
+    fn drop(&mut self) {
+        while let Some(came_to) = self.give_up() {
+            discard(came_to);
+        }
+    }
+}

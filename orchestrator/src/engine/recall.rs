@@ -1,0 +1,153 @@
+//! What admission knows of tasks from before: [`Recall`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::contain::discard;
+use super::intake::{Admitted, Arrival, Ended};
+use super::record::{Far, Known, Recalled, Recorder};
+use crate::{Blueprint, Task};
+
+/// How many tasks are looked up at a time.
+const PORTION: u64 = 1_024;
+
+/// What admission knows of tasks from before.
+pub(super) struct Recall<B: Blueprint> {
+    recorder: Arc<dyn Recorder<B>>,
+    far: Box<dyn Far<B>>,
+    /// Up to which ordinal something may be known.
+    known: u64,
+    /// Up to which ordinal it was looked up.
+    fetched: u64,
+    at_hand: VecDeque<Recalled<B>>,
+}
+
+impl<B: Blueprint> Recall<B> {
+    pub(super) fn new(recorder: Arc<dyn Recorder<B>>) -> Self {
+        Self {
+            far: Arc::clone(&recorder).far(),
+            known: recorder.known(),
+            recorder,
+            fetched: 0,
+            at_hand: VecDeque::new(),
+        }
+    }
+
+    /// Up to which ordinal something may be known.
+    pub(super) fn known(&self) -> u64 {
+        self.known
+    }
+
+    /// The task of this ordinal as it was left. `None` if its delay ends late: it is brought back then.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be looked up.
+    pub(super) fn next(&mut self, ordinal: u64) -> anyhow::Result<Option<Admitted<B>>> {
+        match self.look_up(ordinal)? {
+            Some(recalled) => Ok(self.admitted(recalled)),
+            None => anyhow::bail!(
+                "the journal has no task in place {ordinal}, of {}",
+                self.known
+            ),
+        }
+    }
+
+    /// The task of the input at this ordinal: as it was left, or new. `None` if its delay ends late.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the task that was there before, or if it can't be looked up.
+    pub(super) fn meet(
+        &mut self,
+        ordinal: u64,
+        task: Task<B::Input>,
+    ) -> anyhow::Result<Option<Admitted<B>>> {
+        let Some(recalled) = self.look_up(ordinal)? else {
+            return Ok(Some(Admitted {
+                id: task.id,
+                ordinal,
+                arrival: Arrival::New(task.input),
+            }));
+        };
+        discard(task.input);
+        if recalled.id != task.id {
+            let was = recalled.id;
+            discard(recalled.known);
+            anyhow::bail!(
+                "the input has task {} in place {ordinal} (from 0), where the journal has task {was}: run with the input that the journal was begun with",
+                task.id,
+            );
+        }
+        Ok(self.admitted(recalled))
+    }
+
+    /// Tasks whose delay ends soon.
+    pub(super) fn poll_due(
+        &mut self,
+        admitted: u64,
+        all: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<anyhow::Result<Vec<Admitted<B>>>> {
+        let due = self.far.poll_due(admitted, all, cx);
+        due.map_ok(|due| {
+            due.into_iter()
+                .map(|recalled| self.arrived(recalled))
+                .collect()
+        })
+    }
+
+    /// No more tasks will come.
+    pub(super) fn taken(&self) {
+        self.recorder.taken();
+    }
+
+    /// Every task has ended.
+    pub(super) fn finished(&self) {
+        self.recorder.finished();
+    }
+
+    fn look_up(&mut self, ordinal: u64) -> anyhow::Result<Option<Recalled<B>>> {
+        while self.at_hand.is_empty() && self.fetched < self.known {
+            let until = self.known.min(self.fetched.max(ordinal) + PORTION);
+            let portion = self.recorder.recall(self.fetched.max(ordinal)..until)?;
+            self.at_hand = portion.into();
+            self.fetched = until;
+        }
+        let is_it = |next: &Recalled<B>| next.ordinal == ordinal;
+        if !self.at_hand.front().is_some_and(is_it) {
+            return Ok(None);
+        }
+        Ok(self.at_hand.pop_front())
+    }
+
+    fn admitted(&self, recalled: Recalled<B>) -> Option<Admitted<B>> {
+        if let Known::Stands(_, Some(wake)) = &recalled.known
+            && self.recorder.is_far(*wake)
+        {
+            discard(recalled.known);
+            return None;
+        }
+        Some(self.arrived(recalled))
+    }
+
+    fn arrived(&self, recalled: Recalled<B>) -> Admitted<B> {
+        let arrival = match recalled.known {
+            Known::Stands(state, wake) => {
+                let left = wake.map_or(Duration::ZERO, |wake| wake.left(self.recorder.now()));
+                Arrival::Stands(Box::new((state, left)))
+            }
+            Known::Ended(outcome) => Arrival::Ended(Box::new(Ended {
+                outcome,
+                replayed: true,
+            })),
+        };
+        Admitted {
+            id: recalled.id,
+            ordinal: recalled.ordinal,
+            arrival,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The way to a durable run: [`Journal`].
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::JournalError;
+use super::clock::Clock;
+use super::recording::Recording;
+use super::store::{Commits, Identity, Opening};
+use crate::engine::run_id;
+use crate::{Durable, Orchestrator, TaskResults};
+
+/// A file that a run is kept in, so that another process can go on with it.
+///
+/// See the [module](self) for what it guarantees.
+pub struct Journal {
+    opening: Opening,
+    facts: Vec<(String, String)>,
+    commits: Commits,
+    now: SystemTime,
+    retry_failed: bool,
+}
+
+impl Journal {
+    /// The journal at this path, or a new one.
+    ///
+    /// It is held (by a lock on `PATH.lock`, a file that stays) until the run is over and the
+    /// orchestrator is dropped. Nothing is written as yet: a new journal is made by
+    /// [`Orchestrator::journal`].
+    ///
+    /// # Errors
+    ///
+    /// If there is something else than a journal, or one of a later version; if it is in use; if it is
+    /// on a network file system, as far as that can be told.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        Ok(Self {
+            opening: Opening::new(path.as_ref())?,
+            facts: Vec::new(),
+            commits: Commits::OnAThread,
+            now: SystemTime::now(),
+            retry_failed: false,
+        })
+    }
+
+    /// Whether there is no run in it so far.
+    pub fn is_new(&self) -> bool {
+        self.opening.identity().is_none()
+    }
+
+    /// Something that must be the same whenever the run is gone on with, such as the hash of its input:
+    /// the journal is refused where it is not. Values are stored as they are, so no secrets.
+    pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.facts.push((name.into(), value.into()));
+        self
+    }
+
+    /// Tasks that failed before run again, from their first step; those that completed do not.
+    ///
+    /// For the doors whose input is read again: of a task that was sent, only its last state is kept.
+    pub fn retry_failed(mut self) -> Self {
+        self.retry_failed = true;
+        self
+    }
+
+    /// The time of day; the system's unless set. From there it goes on with tokio's clock.
+    pub fn at(mut self, now: SystemTime) -> Self {
+        self.now = now;
+        self
+    }
+
+    /// Commits are made by the worker, and not on a thread of their own.
+    ///
+    /// For tests with a paused clock: while nothing but that thread is at work, tokio would let the time
+    /// jump.
+    pub fn inline(mut self) -> Self {
+        self.commits = Commits::Inline;
+        self
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("is_new", &self.is_new())
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Durable> Orchestrator<B> {
+    /// The run is kept in this journal, and goes on where the journal has it.
+    ///
+    /// A journal is of one run: an orchestrator that has one opens one door, once.
+    ///
+    /// # Errors
+    ///
+    /// If the journal is of another blueprint, or one with another [fact](Journal::fact), or with tasks at
+    /// steps that this one does not have; it is as it was then. If a new one can't be made.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with a timer, where the clock is paused.
+    pub fn journal(self, journal: Journal) -> Result<Self, JournalError> {
+        let steps = B::STEPS.iter().map(|step| step.name().to_owned());
+        let identity = Identity {
+            blueprint: B::NAME.to_owned(),
+            steps: steps.chain([END.to_owned()]).collect(),
+            facts: journal.facts,
+        };
+        let clock = Clock::new(journal.now);
+        let store = journal.opening.begin(&identity, run_id, journal.commits)?;
+        let recording = Arc::new(Recording::<B>::new(store, clock, journal.retry_failed));
+        Ok(self.recorded_by(Arc::clone(&recording) as _, recording))
+    }
+
+    /// Goes on with tasks that were sent to an earlier run of this journal, until all have ended.
+    ///
+    /// Results that an earlier run had come again, [marked](crate::TaskResult::replayed). To send more,
+    /// open the [`channel`](Orchestrator::channel): there, too, the earlier tasks come first.
+    ///
+    /// # Panics
+    ///
+    /// If the orchestrator has no journal, or outside a tokio runtime.
+    pub fn resume(&self) -> TaskResults<B::Output> {
+        assert!(
+            self.has_journal(),
+            "without a journal there is nothing to resume"
+        );
+        let (_, results) = self.channel(1);
+        results
+    }
+}
+
+/// The name that a state after a last delay is stored under.
+const END: &str = "$end";

@@ -1,0 +1,186 @@
+//! Delays that end late: they wait on disk, and nowhere else. [`Horizon`] says which, [`OnDisk`] brings
+//! them back.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use super::recording::Recording;
+use super::store::{FAR, SLICE};
+use crate::Durable;
+use crate::engine::{Far, Recalled, Wake};
+
+/// Up to when delays wait in memory.
+///
+/// **Invariant:** a task in memory has no record that ends after it; a task on disk ends after it, and
+/// its record was appended before the horizon is moved past its end.
+#[derive(Debug)]
+pub(super) struct Horizon(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Unix milliseconds.
+    at: i64,
+    /// How many tasks are on disk alone.
+    far: u64,
+    /// Up to which position records of theirs were appended.
+    position: u64,
+    /// Who brings them back, as long as there are none.
+    waker: Option<Waker>,
+}
+
+impl Horizon {
+    pub(super) fn new(now: i64) -> Self {
+        Self(Mutex::new(State {
+            at: ahead(now),
+            far: 0,
+            position: 0,
+            waker: None,
+        }))
+    }
+
+    /// Whether a task that was recorded before is left on disk.
+    pub(super) fn is_far(&self, wake: Wake) -> bool {
+        let mut state = self.lock();
+        // The end of a shorter delay is not looked for.
+        let is_far = is_long(wake.full) && wake.at > state.at;
+        if is_far {
+            state.add(1);
+        }
+        is_far
+    }
+
+    /// Appends records of which some are of long delays, ending at `wakes`. Gives their position, and
+    /// the horizon as it was then.
+    pub(super) fn append(&self, wakes: &[i64], append: impl FnOnce() -> u64) -> (u64, i64) {
+        let mut state = self.lock();
+        let position = append();
+        let far = wakes.iter().filter(|wake| **wake > state.at).count();
+        if far > 0 {
+            state.position = position;
+            state.add(far as u64);
+        }
+        (position, state.at)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, count: u64) {
+        self.far += count;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Whether a delay is long enough for its task to wait on disk. (As it is stored, in milliseconds.)
+pub(super) fn is_long(delay: Duration) -> bool {
+    delay.as_millis() > FAR.as_millis()
+}
+
+/// The next horizon: far enough that a delay is back in memory when its time comes.
+fn ahead(now: i64) -> i64 {
+    now.saturating_add(i64::try_from(FAR.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Brings tasks back whose delay ends soon.
+pub(super) struct OnDisk<B: Durable> {
+    recording: Arc<Recording<B>>,
+    /// Up to when all is back.
+    done: i64,
+    /// A slice of time that is to be looked at when what was appended before is committed.
+    slice: Option<Slice>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+struct Slice {
+    until: i64,
+    position: u64,
+}
+
+impl<B: Durable> OnDisk<B> {
+    pub(super) fn new(recording: Arc<Recording<B>>) -> Self {
+        let done = recording.horizon().lock().at;
+        Self {
+            recording,
+            done,
+            slice: None,
+            sleep: None,
+        }
+    }
+
+    /// Waits until it is time to move the horizon, and moves it.
+    fn poll_slice(&mut self, all: bool, cx: &mut Context<'_>) -> Poll<Slice> {
+        if let Some(slice) = self.slice.take() {
+            return Poll::Ready(slice);
+        }
+        let clock = *self.recording.clock();
+        loop {
+            let mut state = self.recording.horizon().lock();
+            if all && state.at == i64::MAX {
+                return Poll::Pending;
+            }
+            if !all && state.far == 0 {
+                state.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let slice = i64::try_from(SLICE.as_millis()).unwrap_or(i64::MAX);
+            let next = ahead(clock.now());
+            if all || next.saturating_sub(state.at) >= slice {
+                state.at = if all { i64::MAX } else { next };
+                return Poll::Ready(Slice {
+                    until: state.at,
+                    position: state.position,
+                });
+            }
+            let at = clock.instant(state.at.saturating_sub(ahead(0) - slice));
+            drop(state);
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+            if sleep.deadline() != at {
+                sleep.as_mut().reset(at);
+            }
+            std::task::ready!(sleep.as_mut().poll(cx));
+            self.sleep = None;
+        }
+    }
+}
+
+impl<B: Durable> Far<B> for OnDisk<B> {
+    fn poll_due(
+        &mut self,
+        admitted: u64,
+        all: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<anyhow::Result<Vec<Recalled<B>>>> {
+        loop {
+            let slice = std::task::ready!(self.poll_slice(all, cx));
+            match self.recording.poll_committed_until(slice.position, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.slice = Some(slice);
+                    return Poll::Pending;
+                }
+            }
+            let after = std::mem::replace(&mut self.done, slice.until);
+            let due = self.recording.due(after, slice.until, admitted);
+            if let Ok(due) = &due {
+                let mut state = self.recording.horizon().lock();
+                state.far = state.far.saturating_sub(due.len() as u64);
+                if due.is_empty() {
+                    continue;
+                }
+            }
+            return Poll::Ready(due);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the store holds of a task, and what the engine knows of it.
+
+use anyhow::Context as _;
+
+use super::store::{FailureKind, Record, Stage};
+use crate::engine::{Known, Recalled, Wake};
+use crate::{Durable, StepFailure, TaskError, TaskErrorKind, TaskId};
+
+/// A stored task as the engine knows it.
+///
+/// # Errors
+///
+/// If the program can't read what an earlier one wrote.
+pub(super) fn recalled<B: Durable>(record: Record) -> anyhow::Result<Recalled<B>> {
+    let Record { ordinal, id, stage } = record;
+    let known = match stage {
+        Stage::Stands { step, json, wake } => {
+            let state = B::decode(&step, &json).with_context(|| {
+                format!("task {id} stands at `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
+            })?;
+            let wake = wake.map(|wake| Wake {
+                at: wake.at,
+                full: wake.full,
+            });
+            Known::Stands(state, wake)
+        }
+        Stage::Completed { json } => {
+            let output = B::decode_output(&json).with_context(|| {
+                format!("task {id} has an output in the journal that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
+            })?;
+            Known::Ended(Ok(output))
+        }
+        Stage::Failed {
+            step,
+            attempts,
+            kind,
+            message,
+        } => {
+            let failure = StepFailure::new(of_kind(kind), anyhow::Error::msg(message));
+            Known::Ended(Err(TaskError::new(step, attempts, failure)))
+        }
+    };
+    Ok(Recalled {
+        id: TaskId(id),
+        ordinal,
+        known,
+    })
+}
+
+/// Whether it is of a task that failed.
+pub(super) fn has_failed(record: &Record) -> bool {
+    matches!(record.stage, Stage::Failed { .. })
+}
+
+/// What is stored of a task's end.
+pub(super) fn ended<B: Durable>(outcome: &Result<B::Output, TaskError>) -> anyhow::Result<Stage> {
+    Ok(match outcome {
+        Ok(output) => Stage::Completed {
+            json: B::encode_output(output)?,
+        },
+        Err(error) => Stage::Failed {
+            step: error.step().to_owned().into(),
+            attempts: error.attempts(),
+            kind: kind_of(error.kind()),
+            message: error.cause(),
+        },
+    })
+}
+
+fn of_kind(kind: FailureKind) -> TaskErrorKind {
+    match kind {
+        FailureKind::Failed => TaskErrorKind::Failed,
+        FailureKind::TimedOut => TaskErrorKind::TimedOut,
+        FailureKind::Panicked => TaskErrorKind::Panicked,
+    }
+}
+
+fn kind_of(kind: TaskErrorKind) -> FailureKind {
+    match kind {
+        TaskErrorKind::TimedOut => FailureKind::TimedOut,
+        TaskErrorKind::Panicked => FailureKind::Panicked,
+        // Who was cancelled is not stored as ended.
+        TaskErrorKind::Failed | TaskErrorKind::Cancelled => FailureKind::Failed,
+    }
+}

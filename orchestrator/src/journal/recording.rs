@@ -1,0 +1,192 @@
+//! A run and its journal: [`Recording`].
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::JournalError;
+use super::clock::Clock;
+use super::horizon::{Horizon, OnDisk};
+use super::notebook::Page;
+use super::record;
+use super::store::{Mark, Record, Stage, Store};
+use crate::engine::{Far, Notebook, Recalled, Recorder, SendRecord, Wake, Way};
+use crate::{Durable, Task};
+
+/// A run and its journal.
+pub(super) struct Recording<B> {
+    store: Store,
+    clock: Clock,
+    horizon: Horizon,
+    /// Whether tasks that failed run again.
+    retry_failed: bool,
+    begun: AtomicBool,
+    /// The ordinal of the next task that is sent.
+    next: Mutex<u64>,
+    blueprint: PhantomData<fn() -> B>,
+}
+
+impl<B: Durable> Recording<B> {
+    pub(super) fn new(store: Store, clock: Clock, retry_failed: bool) -> Self {
+        Self {
+            next: Mutex::new(store.ordinals()),
+            store,
+            clock,
+            horizon: Horizon::new(clock.now()),
+            retry_failed,
+            begun: AtomicBool::new(false),
+            blueprint: PhantomData,
+        }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn horizon(&self) -> &Horizon {
+        &self.horizon
+    }
+
+    /// Waits until all up to this position is committed.
+    pub(super) fn poll_committed_until(
+        &self,
+        position: u64,
+        cx: &Context<'_>,
+    ) -> Poll<anyhow::Result<()>> {
+        let is_committed = || self.store.committed().map(|until| until >= position);
+        match is_committed() {
+            Ok(false) => {}
+            other => return Poll::Ready(other.map(drop).map_err(error)),
+        }
+        // Asks to be woken by the next commit, which is after that position.
+        self.store.append(Vec::new(), Some(cx.waker()));
+        match is_committed() {
+            Ok(false) => Poll::Pending,
+            other => Poll::Ready(other.map(drop).map_err(error)),
+        }
+    }
+
+    /// Tasks whose long delay ends in `(after, until]`: not those of an earlier run that were not admitted
+    /// to this one so far.
+    pub(super) fn due(
+        &self,
+        after: i64,
+        until: i64,
+        admitted: u64,
+    ) -> anyhow::Result<Vec<Recalled<B>>> {
+        let due = self.store.due(after, until).map_err(error)?;
+        let known = self.store.ordinals();
+        let is_admitted = |record: &Record| record.ordinal < admitted || record.ordinal >= known;
+        let due = due.into_iter().filter(is_admitted).filter(|record| {
+            matches!(record.stage, Stage::Stands { wake: Some(wake), .. } if super::horizon::is_long(wake.full))
+        });
+        due.map(record::recalled).collect()
+    }
+}
+
+impl<B: Durable> Recorder<B> for Recording<B> {
+    fn run_id(&self) -> Arc<str> {
+        self.store.run().into()
+    }
+
+    fn begin(&self, way: Way) -> anyhow::Result<()> {
+        let has_begun = self.begun.swap(true, Ordering::Relaxed);
+        assert!(
+            !has_begun,
+            "a journal is of one run: open it again, or another one, for another run"
+        );
+        let marks = self.store.marks();
+        let (mark, other) = match way {
+            Way::Read => (Mark::Read, marks.sent),
+            Way::Sent => (Mark::Sent, marks.read),
+        };
+        match way {
+            Way::Read => anyhow::ensure!(
+                other.is_none(),
+                "the journal's tasks came by the channel door: go on by `resume` or `channel`"
+            ),
+            Way::Sent => anyhow::ensure!(
+                other.is_none(),
+                "the journal's tasks were read from an input: go on by the same door, with the same input"
+            ),
+        }
+        self.store.mark(mark, Some(self.clock.now()), None);
+        Ok(())
+    }
+
+    fn known(&self) -> u64 {
+        self.store.ordinals()
+    }
+
+    fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>> {
+        let records = self.store.recall(ordinals).map_err(error)?;
+        let is_wanted = |record: &Record| !(self.retry_failed && record::has_failed(record));
+        let wanted = records.into_iter().filter(is_wanted);
+        wanted.map(record::recalled).collect()
+    }
+
+    fn is_far(&self, wake: Wake) -> bool {
+        self.horizon.is_far(wake)
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    fn notebook(self: Arc<Self>) -> Box<dyn Notebook<B>> {
+        Box::new(Page::new(self))
+    }
+
+    fn committed(&self) -> anyhow::Result<u64> {
+        self.store.committed().map_err(error)
+    }
+
+    fn far(self: Arc<Self>) -> Box<dyn Far<B>> {
+        Box::new(OnDisk::new(self))
+    }
+
+    fn taken(&self) {
+        self.store.mark(Mark::Taken, Some(self.clock.now()), None);
+    }
+
+    fn finished(&self) {
+        self.store
+            .mark(Mark::Finished, Some(self.clock.now()), None);
+    }
+}
+
+impl<B: Durable> SendRecord<B::Input> for Recording<B> {
+    fn record(&self, task: &Task<B::Input>, waker: &Waker) -> anyhow::Result<(u64, u64)> {
+        let (step, json) = B::encode_input(&task.input)?;
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let ordinal = *next;
+        let record = Record {
+            ordinal,
+            id: task.id.0,
+            stage: Stage::Stands {
+                step: step.into(),
+                json,
+                wake: None,
+            },
+        };
+        // Under the lock, so that what is on disk after a crash has no gap.
+        let position = self.store.append(vec![record], Some(waker));
+        *next += 1;
+        Ok((ordinal, position))
+    }
+
+    fn poll_committed(&self, position: u64, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>> {
+        self.poll_committed_until(position, cx)
+    }
+}
+
+/// The error of the store's as the engine passes it on.
+pub(super) fn error(error: super::store::Error) -> anyhow::Error {
+    JournalError::from(error).into()
+}

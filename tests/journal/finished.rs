@@ -1,0 +1,114 @@
+//! A run that comes to its end, and is opened again.
+
+use crate::trace::Trace;
+use crate::{Place, line, tasks};
+
+#[tokio::test(start_paused = true)]
+async fn a_durable_run_gives_what_one_in_memory_gives() {
+    let place = Place::new();
+    let inputs = [0, 5, -1, -2, 20_000];
+    let durable = place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks(inputs))
+        .await;
+    let in_memory = orchestrator::Orchestrator::new(Trace::default())
+        .execute_tasks(tasks(inputs))
+        .await;
+    let lines = |results: &[_]| results.iter().map(line).collect::<Vec<_>>();
+    assert_eq!(lines(&durable), lines(&in_memory));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_runs_nothing_again_and_marks_its_results() {
+    let place = Place::new();
+    let inputs = [0, -1, -2, 7];
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks(inputs))
+        .await;
+
+    let again = Trace::default();
+    let results = place
+        .orchestrator(again.clone())
+        .await
+        .execute_tasks(tasks(inputs))
+        .await;
+    assert_eq!(again.runs(), [""; 0]);
+    let lines: Vec<_> = results.iter().map(line).collect();
+    assert_eq!(
+        lines,
+        [
+            "100 \"waited 0\" (replayed)",
+            "101 Failed first: minus one was given (1 attempt) (replayed)",
+            "102 Panicked first: panicked: minus two (1 attempt) (replayed)",
+            "103 \"waited 7\" (replayed)",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_of_this_run_is_not_marked() {
+    let place = Place::new();
+    let results = place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    assert!(!results[0].replayed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_failed_run_again_if_asked_for() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0, -1, 3]))
+        .await;
+
+    let again = Trace::default();
+    let journal = place.journal().await.retry_failed();
+    let orchestrator = orchestrator::Orchestrator::new(again.clone())
+        .journal(journal)
+        .unwrap();
+    let results = orchestrator.execute_tasks(tasks([0, 1, 3])).await;
+    assert_eq!(again.runs(), ["1.first", "1.last"]);
+    let lines: Vec<_> = results.iter().map(line).collect();
+    assert_eq!(
+        lines,
+        [
+            "100 \"waited 0\" (replayed)",
+            "101 \"waited 1\"",
+            "102 \"waited 3\" (replayed)",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_input_may_follow_a_shorter_one() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let again = Trace::default();
+    let results = place
+        .orchestrator(again.clone())
+        .await
+        .execute_tasks(tasks([0, 1]))
+        .await;
+    assert_eq!(again.runs(), ["1.first", "1.last"]);
+    assert_eq!(results.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "a journal is of one run")]
+async fn a_journal_is_of_one_run() {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    orchestrator.execute_tasks(tasks([0])).await;
+    orchestrator.execute_tasks(tasks([0])).await;
+}

@@ -1,0 +1,68 @@
+//! Durable runs: what goes on after a crash, and what is refused.
+//!
+//! A crash is played by dropping the run where it stands: what is on disk is what a killed process would
+//! have left. (That SIGKILL leaves no more and no less is tested with `csv_runner`.) Time is paused, so
+//! commits are inline.
+
+mod delays;
+mod finished;
+mod model;
+mod refused;
+mod resumed;
+mod sent;
+mod status;
+mod threads;
+mod trace;
+
+use orchestrator::{Durable, Journal, Orchestrator, Task, TaskResult};
+use tempfile::TempDir;
+
+/// A directory with room for one journal.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("run.db")
+    }
+
+    /// The journal, as soon as the run before has let go of it.
+    async fn open(&self) -> Journal {
+        loop {
+            match Journal::open(self.path()) {
+                Err(error) if error.is_locked() => tokio::task::yield_now().await,
+                journal => return journal.unwrap(),
+            }
+        }
+    }
+
+    /// The same for a paused clock.
+    async fn journal(&self) -> Journal {
+        self.open().await.inline()
+    }
+
+    async fn orchestrator<B: Durable>(&self, blueprint: B) -> Orchestrator<B> {
+        let journal = self.journal().await;
+        Orchestrator::new(blueprint).journal(journal).unwrap()
+    }
+}
+
+/// Tasks with these inputs, their ids from 100.
+fn tasks<I>(inputs: impl IntoIterator<Item = I>) -> Vec<Task<I>> {
+    let ids = 100..;
+    ids.zip(inputs)
+        .map(|(id, input)| Task::new(id, input))
+        .collect()
+}
+
+/// What a result says, in a line.
+fn line<O: std::fmt::Debug>(result: &TaskResult<O>) -> String {
+    let replayed = if result.replayed { " (replayed)" } else { "" };
+    match &result.outcome {
+        Ok(output) => format!("{} {output:?}{replayed}", result.id),
+        Err(error) => format!("{} {:?} {error}{replayed}", result.id, error.kind()),
+    }
+}

@@ -1,0 +1,291 @@
+//! What can't be gone on with, and what it says.
+
+use futures_util::stream;
+use orchestrator::{Orchestrator, StepContext, Task, TaskErrorKind, blueprint};
+
+use crate::trace::Trace;
+use crate::{Place, tasks};
+
+struct Other;
+
+#[blueprint]
+impl Other {
+    #[step]
+    async fn first(&self, input: i64) -> i64 {
+        input
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_of_another_blueprint_is_refused() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let error = Orchestrator::new(Other)
+        .journal(place.journal().await)
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("belongs to the blueprint `Trace`, not to `Other`"),
+        "{error}"
+    );
+    assert_eq!(error.path().file_name(), place.path().file_name());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fact_that_differs_is_refused() {
+    let place = Place::new();
+    let journal = place.journal().await.fact("the input", "abc");
+    let orchestrator = Orchestrator::new(Trace::default())
+        .journal(journal)
+        .unwrap();
+    orchestrator.execute_tasks(tasks([0])).await;
+    drop(orchestrator);
+    let journal = place.journal().await.fact("the input", "abd");
+    let error = Orchestrator::new(Trace::default())
+        .journal(journal)
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("was begun with the input `abc`, and now it is `abd`"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_is_in_use_is_refused() {
+    let place = Place::new();
+    let _orchestrator = place.orchestrator(Trace::default()).await;
+    let error = orchestrator::Journal::open(place.path()).unwrap_err();
+    assert!(error.is_locked());
+    assert!(
+        error.to_string().contains("is in use by another run"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_with_another_task_stops_the_run() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0, 1]))
+        .await;
+    let again = Trace::default();
+    let orchestrator = place.orchestrator(again.clone()).await;
+    let input = [Task::new(100, 0), Task::new(7, 1)];
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(input));
+    let mut kinds = Vec::new();
+    while let Some(result) = results.recv().await {
+        kinds.push(result.outcome.err().map(|error| error.kind()));
+    }
+    assert_eq!(kinds, [None, Some(TaskErrorKind::Cancelled)]);
+    let reason = results.stopped_by().unwrap().to_string();
+    assert!(
+        reason.contains("the input has task 7 in place 1 (from 0), where the journal has task 101"),
+        "{reason}"
+    );
+    assert_eq!(again.runs(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_is_shorter_stops_the_run() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0, 1]))
+        .await;
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks([0])));
+    while results.recv().await.is_some() {}
+    let reason = results.stopped_by().unwrap().to_string();
+    assert!(reason.contains("the input ends after 1 tasks"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_were_sent_are_not_read() {
+    let place = Place::new();
+    {
+        let (sender, _results) = place.orchestrator(Trace::default()).await.channel(1);
+        sender.send(Task::new(1, 0)).await.unwrap();
+    }
+    let results = place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let error = results[0].outcome.as_ref().unwrap_err().to_string();
+    assert!(error.contains("go on by `resume` or `channel`"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_were_read_are_not_resumed_without_their_input() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let mut results = place.orchestrator(Trace::default()).await.resume();
+    assert!(results.recv().await.is_none());
+    let reason = results.stopped_by().unwrap().to_string();
+    assert!(reason.contains("with the same input"), "{reason}");
+}
+
+/// A later version of [`Before`].
+mod versions {
+    use std::time::Duration;
+
+    use super::*;
+
+    pub(crate) struct Before;
+
+    #[blueprint(name = "versioned")]
+    impl Before {
+        #[step]
+        async fn first(&self, input: u8) -> String {
+            input.to_string()
+        }
+
+        #[delay]
+        fn pause(&self) -> Duration {
+            Duration::from_secs(5)
+        }
+
+        #[step]
+        async fn last(&self, text: String) -> String {
+            text
+        }
+    }
+
+    /// The value at `last` is of another type.
+    pub(crate) struct Unreadable;
+
+    #[blueprint(name = "versioned")]
+    impl Unreadable {
+        #[step]
+        async fn first(&self, input: u8) -> u8 {
+            input
+        }
+
+        #[delay]
+        fn pause(&self) -> Duration {
+            Duration::from_secs(5)
+        }
+
+        #[step]
+        async fn last(&self, number: u8) -> String {
+            number.to_string()
+        }
+    }
+
+    /// It has one step more, and one that goes by another name.
+    pub(crate) struct Grown;
+
+    #[blueprint(name = "versioned")]
+    impl Grown {
+        #[step]
+        async fn first(&self, input: u8) -> String {
+            input.to_string()
+        }
+
+        #[delay]
+        fn pause(&self) -> Duration {
+            Duration::from_secs(5)
+        }
+
+        #[step]
+        async fn before_last(&self, text: String) -> String {
+            format!("{text}, late")
+        }
+
+        #[step(name = "last")]
+        async fn the_end(&self, text: String, _cx: &StepContext) -> String {
+            format!("{text}, renamed")
+        }
+    }
+
+    /// The step that tasks stand at is gone.
+    pub(crate) struct Shrunk;
+
+    #[blueprint(name = "versioned")]
+    impl Shrunk {
+        #[step]
+        async fn first(&self, input: u8) -> String {
+            input.to_string()
+        }
+
+        #[delay]
+        fn pause(&self) -> Duration {
+            Duration::from_secs(5)
+        }
+    }
+}
+
+/// A journal with a task that stands at `last`.
+async fn begun() -> Place {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(versions::Before).await;
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks([7])));
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    drop((results, orchestrator));
+    place
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_cannot_be_read_stops_the_run_and_fails_no_task() {
+    let place = begun().await;
+    let results = place
+        .orchestrator(versions::Unreadable)
+        .await
+        .execute_tasks(tasks([7]))
+        .await;
+    let error = results[0].outcome.as_ref().unwrap_err();
+    assert_eq!(error.kind(), TaskErrorKind::Cancelled);
+    assert!(
+        error.to_string().contains(
+            "task 100 stands at `last` in the journal with a value that this program can't read"
+        ),
+        "{error}"
+    );
+    // It is still there for the program that can.
+    let results = place
+        .orchestrator(versions::Before)
+        .await
+        .execute_tasks(tasks([7]))
+        .await;
+    assert_eq!(results[0].outcome.as_ref().unwrap(), "7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_new_or_renamed_keeps_tasks_on_their_way() {
+    let place = begun().await;
+    let results = place
+        .orchestrator(versions::Grown)
+        .await
+        .execute_tasks(tasks([7, 8]))
+        .await;
+    let outputs: Vec<_> = results
+        .iter()
+        .map(|result| result.outcome.as_ref().unwrap())
+        .collect();
+    assert_eq!(outputs, ["7, renamed", "8, late, renamed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_gone_is_refused_with_the_tasks_that_stand_there() {
+    let place = begun().await;
+    let error = Orchestrator::new(versions::Shrunk)
+        .journal(place.journal().await)
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("1 task stands at `last`"), "{text}");
+    assert!(text.contains("ids 100"), "{text}");
+}

@@ -1,0 +1,96 @@
+//! Tasks that are sent: their inputs are in the journal alone.
+
+use std::time::Duration;
+
+use crate::trace::Trace;
+use crate::{Place, line};
+use orchestrator::Task;
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_on_disk_when_send_returns() {
+    let place = Place::new();
+    {
+        let (sender, results) = place
+            .orchestrator(Trace::holding())
+            .await
+            .concurrency(1)
+            .channel(10);
+        for id in 0..5 {
+            sender.send(Task::new(id, 0)).await.unwrap();
+        }
+        drop(results);
+    }
+    let again = Trace::default();
+    let mut results = place.orchestrator(again.clone()).await.resume();
+    let mut lines = Vec::new();
+    while let Some(result) = results.recv().await {
+        lines.push(line(&result));
+    }
+    lines.sort();
+    let expected: Vec<_> = (0..5).map(|id| format!("{id} \"waited 0\"")).collect();
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_may_be_sent_to_a_run_that_is_gone_on_with() {
+    let place = Place::new();
+    {
+        let (sender, mut results) = place.orchestrator(Trace::default()).await.channel(10);
+        sender.send(Task::new(1, 0)).await.unwrap();
+        sender.send(Task::new(2, 50_000)).await.unwrap();
+        assert_eq!(results.recv().await.unwrap().id.0, 1);
+    }
+    let (sender, mut results) = place.orchestrator(Trace::default()).await.channel(10);
+    sender.send(Task::new(3, 5)).await.unwrap();
+    drop(sender);
+    let mut got = Vec::new();
+    while let Some(result) = results.recv().await {
+        got.push((result.ordinal, line(&result)));
+    }
+    assert_eq!(
+        got,
+        [
+            (0, "1 \"waited 0\" (replayed)".to_owned()),
+            (2, "3 \"waited 5\"".to_owned()),
+            (1, "2 \"waited 50000\"".to_owned()),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_of_sent_tasks_gives_its_results_again() {
+    let place = Place::new();
+    for _ in 0..2 {
+        let (sender, mut results) = place.orchestrator(Trace::default()).await.channel(1);
+        drop(sender);
+        assert!(results.recv().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_sending_may_have_sent() {
+    let place = Place::new();
+    let (sender, mut results) = place.orchestrator(Trace::default()).await.channel(1);
+    {
+        let mut send = std::pin::pin!(sender.send(Task::new(1, 0)));
+        let _ = futures_util::FutureExt::now_or_never(&mut send);
+    }
+    sender.send(Task::new(2, 0)).await.unwrap();
+    drop(sender);
+    let mut ordinals = Vec::new();
+    while let Some(result) = results.recv().await {
+        ordinals.push(result.ordinal);
+    }
+    ordinals.sort_unstable();
+    assert_eq!(ordinals, [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sending_to_a_run_that_is_over_gives_the_task_back() {
+    let place = Place::new();
+    let (sender, results) = place.orchestrator(Trace::default()).await.channel(1);
+    drop(results);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let error = sender.send(Task::new(1, 7)).await.unwrap_err();
+    assert_eq!(error.0.input, 7);
+}

@@ -30,6 +30,9 @@ pub enum TaskErrorKind {
     Panicked,
     /// The run was shut down before the task was through.
     Cancelled,
+    /// The task's id was given before with another input, where ids are to be unique; see
+    /// `Journal::unique_ids`.
+    Refused,
 }
 
 impl TaskError {
@@ -60,6 +63,13 @@ impl TaskError {
         self.0.failure.kind
     }
 
+    /// The same error for another task: its source in words.
+    #[cfg(feature = "journal")]
+    pub(crate) fn copy(&self) -> Self {
+        let failure = StepFailure::new(self.kind(), anyhow::Error::msg(self.cause()));
+        Self::new(self.0.step.clone(), self.attempts(), failure)
+    }
+
     /// The step's own error and its causes, as one line.
     #[cfg(feature = "journal")]
     pub(crate) fn cause(&self) -> String {
@@ -81,7 +91,7 @@ impl fmt::Display for TaskError {
         } = &*self.0;
         let cause = OneLine(&failure.source);
         match (failure.kind, attempts) {
-            (TaskErrorKind::Cancelled, 0) => write!(f, "{step}: {cause}"),
+            (TaskErrorKind::Cancelled | TaskErrorKind::Refused, 0) => write!(f, "{step}: {cause}"),
             (_, 1) => write!(f, "{step}: {cause} (1 attempt)"),
             _ => write!(f, "{step}: {cause} ({attempts} attempts)"),
         }

@@ -94,6 +94,9 @@
 //! * `durable`: types with serde's `Serialize` and `Deserialize` are [`Storable`], and blueprints
 //!   whose payloads all are, [`Durable`]. Off unless asked for; without it nothing needs serde.
 //!
+//! * `journal`: durable runs, kept in an `SQLite` file: see the module `journal`. Builds `SQLite`, for which it
+//!   needs a C compiler. Off unless asked for.
+//!
 //! # Layout
 //!
 //! * [`blueprint`](macro@blueprint): the attribute, and all that it accepts.

@@ -13,6 +13,7 @@ mod sent;
 mod status;
 mod threads;
 mod trace;
+mod unique;
 
 use orchestrator::{Durable, Journal, Orchestrator, Task, TaskResult};
 use tempfile::TempDir;

@@ -50,7 +50,7 @@ pub(crate) use contain::discard_all;
 pub(crate) use gates::Gates;
 pub(crate) use permits::Permits;
 #[cfg(feature = "journal")]
-pub(crate) use record::{Far, Known, Notebook, Recalled, Turned, Wake};
+pub(crate) use record::{Far, Known, Met, Notebook, Recalled, Turned, Wake};
 pub(crate) use record::{Recorder, SendRecord, Way};
 pub(crate) use source::{AllAtHand, Received, Recorded, Source};
 pub(crate) use stats::Gauges;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::contain::discard;
 use super::intake::{Admitted, Arrival, Ended};
-use super::record::{Far, Known, Recalled, Recorder};
-use crate::{Blueprint, Task};
+use super::record::{Far, Known, Met, Recalled, Recorder};
+use crate::{Blueprint, Task, TaskError, TaskId};
 
 /// How many tasks are looked up at a time.
 const PORTION: u64 = 1_024;
@@ -47,7 +47,7 @@ impl<B: Blueprint> Recall<B> {
     /// If it can't be looked up.
     pub(super) fn next(&mut self, ordinal: u64) -> anyhow::Result<Option<Admitted<B>>> {
         match self.look_up(ordinal)? {
-            Some(recalled) => Ok(self.admitted(recalled)),
+            Some(recalled) => self.admitted(recalled, None),
             None => anyhow::bail!(
                 "the journal has no task in place {ordinal}, of {}",
                 self.known
@@ -66,22 +66,17 @@ impl<B: Blueprint> Recall<B> {
         task: Task<B::Input>,
     ) -> anyhow::Result<Option<Admitted<B>>> {
         let Some(recalled) = self.look_up(ordinal)? else {
-            return Ok(Some(Admitted {
-                id: task.id,
-                ordinal,
-                arrival: Arrival::New(task.input),
-            }));
+            let met = self.recorder.meet(task.id, ordinal, Some(&task.input), None)?;
+            return Ok(met.admit(task.id, ordinal, || Some(Arrival::New(task.input))));
         };
-        discard(task.input);
         if recalled.id != task.id {
-            let was = recalled.id;
-            discard(recalled.known);
+            let (id, was) = (task.id, recalled.id);
+            discard((task.input, recalled.known));
             anyhow::bail!(
-                "the input has task {} in place {ordinal} (from 0), where the journal has task {was}: run with the input that the journal was begun with",
-                task.id,
+                "the input has task {id} in place {ordinal} (from 0), where the journal has task {was}: run with the input that the journal was begun with",
             );
         }
-        Ok(self.admitted(recalled))
+        self.admitted(recalled, Some(task.input))
     }
 
     /// Tasks whose delay ends soon.
@@ -94,7 +89,11 @@ impl<B: Blueprint> Recall<B> {
         let due = self.far.poll_due(admitted, all, cx);
         due.map_ok(|due| {
             due.into_iter()
-                .map(|recalled| self.arrived(recalled))
+                .map(|recalled| Admitted {
+                    id: recalled.id,
+                    ordinal: recalled.ordinal,
+                    arrival: self.arrival_now(recalled.known),
+                })
                 .collect()
         })
     }
@@ -123,31 +122,68 @@ impl<B: Blueprint> Recall<B> {
         Ok(self.at_hand.pop_front())
     }
 
-    fn admitted(&self, recalled: Recalled<B>) -> Option<Admitted<B>> {
-        if let Known::Stands(_, Some(wake)) = &recalled.known
-            && self.recorder.is_far(*wake)
-        {
-            discard(recalled.known);
-            return None;
-        }
-        Some(self.arrived(recalled))
+    fn admitted(
+        &self,
+        recalled: Recalled<B>,
+        input: Option<B::Input>,
+    ) -> anyhow::Result<Option<Admitted<B>>> {
+        let Recalled {
+            id,
+            ordinal,
+            known,
+            hash,
+        } = recalled;
+        let met = self.recorder.meet(id, ordinal, input.as_ref(), hash);
+        discard(input);
+        Ok(met?.admit(id, ordinal, || self.arrival(known)))
     }
 
-    fn arrived(&self, recalled: Recalled<B>) -> Admitted<B> {
-        let arrival = match recalled.known {
+    /// What a known task arrives as. `None` if its delay ends late.
+    fn arrival(&self, known: Known<B>) -> Option<Arrival<B>> {
+        if let Known::Stands(_, Some(wake)) = &known
+            && self.recorder.is_far(*wake)
+        {
+            discard(known);
+            return None;
+        }
+        Some(self.arrival_now(known))
+    }
+
+    fn arrival_now(&self, known: Known<B>) -> Arrival<B> {
+        match known {
             Known::Stands(state, wake) => {
                 let left = wake.map_or(Duration::ZERO, |wake| wake.left(self.recorder.now()));
                 Arrival::Stands(Box::new((state, left)))
             }
-            Known::Ended(outcome) => Arrival::Ended(Box::new(Ended {
-                outcome,
-                replayed: true,
-            })),
-        };
-        Admitted {
-            id: recalled.id,
-            ordinal: recalled.ordinal,
-            arrival,
+            Known::Ended(outcome) => replayed(outcome),
         }
+    }
+}
+
+fn replayed<B: Blueprint>(outcome: Result<B::Output, TaskError>) -> Arrival<B> {
+    Arrival::Ended(Box::new(Ended {
+        outcome,
+        replayed: true,
+    }))
+}
+
+impl<B: Blueprint> Met<B> {
+    /// What becomes of the task: as it arrives if it was not met before.
+    fn admit(
+        self,
+        id: TaskId,
+        ordinal: u64,
+        arrival: impl FnOnce() -> Option<Arrival<B>>,
+    ) -> Option<Admitted<B>> {
+        let arrival = match self {
+            Self::Never => arrival(),
+            Self::Ended(outcome) => Some(replayed(outcome)),
+            Self::UnderWay => None,
+        };
+        arrival.map(|arrival| Admitted {
+            id,
+            ordinal,
+            arrival,
+        })
     }
 }

@@ -34,6 +34,23 @@ pub(crate) trait Recorder<B: Blueprint>: Send + Sync + 'static {
     /// What was known then of the tasks of these ordinals, in order of ordinal.
     fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>>;
 
+    /// Looks whether a task of this id was met before. `input` is given if it is at hand, `hash` if it was
+    /// recorded.
+    ///
+    /// # Errors
+    ///
+    /// If the input can't be written down.
+    fn meet(
+        &self,
+        id: TaskId,
+        ordinal: u64,
+        input: Option<&B::Input>,
+        hash: Option<u64>,
+    ) -> anyhow::Result<Met<B>>;
+
+    /// A task has this result. Gives those of the tasks that are to have the same.
+    fn settled(&self, result: &TaskResult<B::Output>) -> Vec<TaskResult<B::Output>>;
+
     /// Whether a recalled delay ends so late that the task is left where it is recorded, for [`Far`] to
     /// bring back.
     fn is_far(&self, wake: Wake) -> bool;
@@ -65,6 +82,20 @@ pub(crate) trait SendRecord<I>: Send + Sync {
 
     /// Waits until all up to this position is committed.
     fn poll_committed(&self, position: u64, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>>;
+}
+
+/// Whether a task of an id was met before.
+#[cfg_attr(
+    not(feature = "journal"),
+    expect(dead_code, reason = "nobody is met where nothing is recorded")
+)]
+pub(crate) enum Met<B: Blueprint> {
+    /// It was not, or ids need not be unique.
+    Never,
+    /// It was, and is to have this result.
+    Ended(Result<B::Output, TaskError>),
+    /// It was, and is to have the result that the earlier one will have.
+    UnderWay,
 }
 
 /// How a run's tasks come in.
@@ -121,6 +152,8 @@ pub(crate) struct Recalled<B: Blueprint> {
     pub(crate) id: TaskId,
     pub(crate) ordinal: u64,
     pub(crate) known: Known<B>,
+    /// The hash of its input, where ids are unique.
+    pub(crate) hash: Option<u64>,
 }
 
 /// How far a task was known to have come.

@@ -286,6 +286,9 @@ where
     }
 
     fn deliver(&mut self, result: TaskResult<B::Output>) {
+        if let Some(recorder) = &self.run.recorder {
+            self.results.extend(recorder.settled(&result));
+        }
         self.results.push(result);
         if self.results.len() >= BATCH {
             self.hand_on();

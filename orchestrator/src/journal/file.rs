@@ -14,13 +14,14 @@ use crate::{Durable, Orchestrator, TaskResults};
 
 /// A file that a run is kept in, so that another process can go on with it.
 ///
-/// See the [module](self) for what it guarantees.
+/// See the [module](crate::journal) for what it guarantees.
 pub struct Journal {
     opening: Opening,
     facts: Vec<(String, String)>,
     commits: Commits,
     now: SystemTime,
     retry_failed: bool,
+    unique_ids: bool,
 }
 
 impl Journal {
@@ -41,6 +42,7 @@ impl Journal {
             commits: Commits::OnAThread,
             now: SystemTime::now(),
             retry_failed: false,
+            unique_ids: false,
         })
     }
 
@@ -61,6 +63,17 @@ impl Journal {
     /// For the doors whose input is read again: of a task that was sent, only its last state is kept.
     pub fn retry_failed(mut self) -> Self {
         self.retry_failed = true;
+        self
+    }
+
+    /// A task whose id was given before is the same task: it gets the first one's result
+    /// ([marked](crate::TaskResult::replayed)) and runs no step. With another input it fails, as
+    /// [`Refused`](crate::TaskErrorKind::Refused).
+    ///
+    /// For who sends a task again because nobody knows whether it was sent. It costs the memory of each
+    /// task's id and result, for as long as the run is open; say it from the run's first process on.
+    pub fn unique_ids(mut self) -> Self {
+        self.unique_ids = true;
         self
     }
 
@@ -111,7 +124,12 @@ impl<B: Durable> Orchestrator<B> {
         };
         let clock = Clock::new(journal.now);
         let store = journal.opening.begin(&identity, run_id, journal.commits)?;
-        let recording = Arc::new(Recording::<B>::new(store, clock, journal.retry_failed));
+        let recording = Arc::new(Recording::<B>::new(
+            store,
+            clock,
+            journal.retry_failed,
+            journal.unique_ids,
+        ));
         Ok(self.recorded_by(Arc::clone(&recording) as _, recording))
     }
 

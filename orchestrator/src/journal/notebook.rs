@@ -50,6 +50,7 @@ impl<B: Durable> Notebook<B> for Page<B> {
                 json,
                 wake: at.map(|at| Wake { at, full: pause }),
             },
+            hash: self.recording.hash_of(id.0),
         });
         Ok(long)
     }
@@ -59,6 +60,7 @@ impl<B: Durable> Notebook<B> for Page<B> {
             ordinal: result.ordinal,
             id: result.id.0,
             stage: record::ended::<B>(&result.outcome)?,
+            hash: self.recording.hash_of(result.id.0),
         });
         Ok(())
     }

@@ -12,8 +12,24 @@ use crate::{Durable, StepFailure, TaskError, TaskErrorKind, TaskId};
 ///
 /// If the program can't read what an earlier one wrote.
 pub(super) fn recalled<B: Durable>(record: Record) -> anyhow::Result<Recalled<B>> {
-    let Record { ordinal, id, stage } = record;
-    let known = match stage {
+    let Record {
+        ordinal,
+        id,
+        stage,
+        hash,
+    } = record;
+    let id = TaskId(id);
+    Ok(Recalled {
+        id,
+        ordinal,
+        known: known(id, stage)?,
+        hash,
+    })
+}
+
+/// How far a task has come that is stored so.
+pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Known<B>> {
+    Ok(match stage {
         Stage::Stands { step, json, wake } => {
             let state = B::decode(&step, &json).with_context(|| {
                 format!("task {id} stands at `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
@@ -39,11 +55,6 @@ pub(super) fn recalled<B: Durable>(record: Record) -> anyhow::Result<Recalled<B>
             let failure = StepFailure::new(of_kind(kind), anyhow::Error::msg(message));
             Known::Ended(Err(TaskError::new(step, attempts, failure)))
         }
-    };
-    Ok(Recalled {
-        id: TaskId(id),
-        ordinal,
-        known,
     })
 }
 
@@ -79,7 +90,9 @@ fn kind_of(kind: TaskErrorKind) -> FailureKind {
     match kind {
         TaskErrorKind::TimedOut => FailureKind::TimedOut,
         TaskErrorKind::Panicked => FailureKind::Panicked,
-        // Who was cancelled is not stored as ended.
-        TaskErrorKind::Failed | TaskErrorKind::Cancelled => FailureKind::Failed,
+        // Who was cancelled or refused is not stored as ended.
+        TaskErrorKind::Failed | TaskErrorKind::Cancelled | TaskErrorKind::Refused => {
+            FailureKind::Failed
+        }
     }
 }

@@ -12,8 +12,9 @@ use super::horizon::{Horizon, OnDisk};
 use super::notebook::Page;
 use super::record;
 use super::store::{Mark, Record, Stage, Store};
-use crate::engine::{Far, Notebook, Recalled, Recorder, SendRecord, Wake, Way};
-use crate::{Durable, Task};
+use super::unique::{Ids, Seen, hash};
+use crate::engine::{Far, Known, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way};
+use crate::{Durable, StepFailure, Task, TaskError, TaskErrorKind, TaskId, TaskResult};
 
 /// A run and its journal.
 pub(super) struct Recording<B> {
@@ -22,6 +23,8 @@ pub(super) struct Recording<B> {
     horizon: Horizon,
     /// Whether tasks that failed run again.
     retry_failed: bool,
+    /// Set where ids are unique.
+    ids: Option<Ids>,
     begun: AtomicBool,
     /// The ordinal of the next task that is sent.
     next: Mutex<u64>,
@@ -29,16 +32,22 @@ pub(super) struct Recording<B> {
 }
 
 impl<B: Durable> Recording<B> {
-    pub(super) fn new(store: Store, clock: Clock, retry_failed: bool) -> Self {
+    pub(super) fn new(store: Store, clock: Clock, retry_failed: bool, unique_ids: bool) -> Self {
         Self {
             next: Mutex::new(store.ordinals()),
             store,
             clock,
             horizon: Horizon::new(clock.now()),
             retry_failed,
+            ids: unique_ids.then(Ids::default),
             begun: AtomicBool::new(false),
             blueprint: PhantomData,
         }
+    }
+
+    /// The hash of a task's input, to be stored with what it comes to.
+    pub(super) fn hash_of(&self, id: u64) -> Option<u64> {
+        self.ids.as_ref()?.hash(id)
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -131,6 +140,60 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         wanted.map(record::recalled).collect()
     }
 
+    fn meet(
+        &self,
+        id: TaskId,
+        ordinal: u64,
+        input: Option<&B::Input>,
+        stored: Option<u64>,
+    ) -> anyhow::Result<Met<B>> {
+        let Some(ids) = &self.ids else {
+            return Ok(Met::Never);
+        };
+        let hash = match input {
+            Some(input) => Some(hash(&B::encode_input(input)?.1)),
+            None => None,
+        };
+        Ok(match ids.meet(id.0, ordinal, hash, stored) {
+            Seen::Never => Met::Never,
+            Seen::UnderWay => Met::UnderWay,
+            Seen::Ended(end) => match record::known(id, end)? {
+                Known::Ended(outcome) => Met::Ended(outcome),
+                Known::Stands(..) => Met::Never,
+            },
+            Seen::WithOther => Met::Ended(Err(refused::<B>(id))),
+        })
+    }
+
+    fn settled(&self, result: &TaskResult<B::Output>) -> Vec<TaskResult<B::Output>> {
+        let Some(ids) = &self.ids else {
+            return Vec::new();
+        };
+        let TaskResult { id, ordinal, .. } = *result;
+        let is_cancelled = |error: &TaskError| error.kind() == TaskErrorKind::Cancelled;
+        let end = record::ended::<B>(&result.outcome).ok();
+        let stays = !result.outcome.as_ref().is_err_and(is_cancelled);
+        let waiting = ids.ended(id.0, ordinal, end.as_ref().filter(|_| stays));
+        let results = waiting.into_iter().map(|ordinal| {
+            if let Some(stage) = end.clone().filter(|_| stays) {
+                let hash = ids.hash(id.0);
+                let record = Record { ordinal, id: id.0, stage, hash };
+                self.store.append(vec![record], None);
+            }
+            let outcome = match &result.outcome {
+                Err(error) => Err(error.copy()),
+                Ok(_) => match end.clone().map(|end| record::known::<B>(id, end)) {
+                    Some(Ok(Known::Ended(outcome))) => outcome,
+                    _ => Err(refused::<B>(id)),
+                },
+            };
+            let mut copy = TaskResult::new(id, ordinal, outcome);
+            copy.replayed = true;
+            copy
+        });
+        results.collect()
+    }
+
     fn is_far(&self, wake: Wake) -> bool {
         self.horizon.is_far(wake)
     }
@@ -164,6 +227,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
 impl<B: Durable> SendRecord<B::Input> for Recording<B> {
     fn record(&self, task: &Task<B::Input>, waker: &Waker) -> anyhow::Result<(u64, u64)> {
         let (step, json) = B::encode_input(&task.input)?;
+        let hash = self.ids.is_some().then(|| hash(&json));
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let ordinal = *next;
         let record = Record {
@@ -174,6 +238,7 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
                 json,
                 wake: None,
             },
+            hash,
         };
         // Under the lock, so that what is on disk after a crash has no gap.
         let position = self.store.append(vec![record], Some(waker));
@@ -184,6 +249,16 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
     fn poll_committed(&self, position: u64, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>> {
         self.poll_committed_until(position, cx)
     }
+}
+
+/// The result of a task whose id was given before.
+fn refused<B: Durable>(id: TaskId) -> TaskError {
+    let why = anyhow::anyhow!("task {id} was given before, with another input: ids are to be unique");
+    TaskError::new(
+        B::STEPS[0].name(),
+        0,
+        StepFailure::new(TaskErrorKind::Refused, why),
+    )
 }
 
 /// The error of the store's as the engine passes it on.

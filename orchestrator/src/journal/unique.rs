@@ -1,0 +1,145 @@
+//! Ids that are unique: a task that comes again gets the result of the first. [`Ids`].
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
+
+use super::store::Stage;
+
+/// The tasks that were met, by id.
+#[derive(Debug, Default)]
+pub(super) struct Ids(Mutex<HashMap<u64, First>>);
+
+/// The first task of an id.
+#[derive(Debug)]
+struct First {
+    ordinal: u64,
+    /// Of its input.
+    hash: Option<u64>,
+    /// How it ended, if it has.
+    end: Option<Stage>,
+    /// The ordinals of tasks that wait for its end.
+    waiting: Vec<u64>,
+}
+
+/// Whether an id was met before.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Never,
+    /// It was, and its task has ended so.
+    Ended(Stage),
+    /// It was, and its task has not ended.
+    UnderWay,
+    /// It was, with another input.
+    WithOther,
+}
+
+impl Ids {
+    /// Meets the id of the task of this ordinal. `hash` is that of its input, `stored` that which was
+    /// stored for this ordinal.
+    pub(super) fn meet(
+        &self,
+        id: u64,
+        ordinal: u64,
+        hash: Option<u64>,
+        stored: Option<u64>,
+    ) -> Seen {
+        let differ = |one: Option<u64>, other: Option<u64>| {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        };
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = match ids.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(First {
+                    ordinal,
+                    hash: stored.or(hash),
+                    end: None,
+                    waiting: Vec::new(),
+                });
+                return if differ(hash, stored) {
+                    Seen::WithOther
+                } else {
+                    Seen::Never
+                };
+            }
+            Entry::Occupied(first) => first.into_mut(),
+        };
+        if differ(hash.or(stored), first.hash) {
+            return Seen::WithOther;
+        }
+        if first.ordinal == ordinal {
+            return Seen::Never;
+        }
+        if let Some(end) = &first.end {
+            return Seen::Ended(end.clone());
+        }
+        first.waiting.push(ordinal);
+        Seen::UnderWay
+    }
+
+    /// The hash of the input that was met with this id first.
+    pub(super) fn hash(&self, id: u64) -> Option<u64> {
+        let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.get(&id)?.hash
+    }
+
+    /// The task of this ordinal has ended so, or was cancelled (`None`). Gives the ordinals of those that
+    /// waited for it.
+    pub(super) fn ended(&self, id: u64, ordinal: u64, end: Option<&Stage>) -> Vec<u64> {
+        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match ids.get_mut(&id) {
+            Some(first) if first.ordinal == ordinal => {
+                first.end = end.cloned();
+                std::mem::take(&mut first.waiting)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A hash that stays the same from build to build: FNV-1a.
+pub(super) fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done() -> Stage {
+        Stage::Completed { json: "1".into() }
+    }
+
+    #[test]
+    fn who_comes_again_waits_for_the_first() {
+        let ids = Ids::default();
+        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
+        assert_eq!(ids.meet(7, 3, Some(1), None), Seen::UnderWay);
+        assert_eq!(ids.ended(7, 0, Some(&done())), [3]);
+        assert_eq!(ids.meet(7, 4, Some(1), None), Seen::Ended(done()));
+    }
+
+    #[test]
+    fn another_input_is_told() {
+        let ids = Ids::default();
+        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
+        assert_eq!(ids.meet(7, 1, Some(2), None), Seen::WithOther);
+        // Also if the first is from an earlier run.
+        assert_eq!(ids.meet(8, 2, Some(2), Some(1)), Seen::WithOther);
+    }
+
+    #[test]
+    fn a_task_that_is_met_again_is_not_its_own_follower() {
+        let ids = Ids::default();
+        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
+        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
+    }
+
+    #[test]
+    fn a_hash_stays_what_it_is() {
+        assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}

@@ -37,6 +37,10 @@ fn identity() -> Identity {
     }
 }
 
+fn run() -> String {
+    "0123456789abcdef".repeat(2)
+}
+
 /// In which order the tasks move on.
 #[derive(Clone, Copy)]
 enum Pattern {
@@ -107,7 +111,7 @@ fn records(tasks: u64, pattern: Pattern, ids: Ids) -> Box<dyn Iterator<Item = Re
 
 fn open(path: &Path) -> Store {
     let opening = Opening::new(path).expect("a directory that can be written");
-    let opened = opening.begin(&identity(), Commits::OnAThread);
+    let opened = opening.begin(&identity(), run, Commits::OnAThread);
     opened.expect("a journal that opens")
 }
 

@@ -1,4 +1,4 @@
-//! What a journal is of: [`Identity`].
+//! What a journal is of: [`Identity`]; and the name of its one run.
 
 use std::path::Path;
 
@@ -114,4 +114,18 @@ impl Identity {
         let fact = self.facts.iter().find(|(other, _)| other == name);
         fact.map(|(_, value)| value.as_str())
     }
+}
+
+/// The name of the journal's run.
+pub(super) fn run(connection: &Connection) -> rusqlite::Result<String> {
+    connection.query_row("SELECT value FROM meta WHERE name = 'run'", [], |row| {
+        row.get(0)
+    })
+}
+
+/// Names the run of a new journal, for good.
+pub(super) fn write_run(connection: &Connection, run: &str) -> rusqlite::Result<()> {
+    connection
+        .execute("INSERT INTO meta (name, value) VALUES ('run', ?1)", [run])
+        .map(drop)
 }

@@ -53,6 +53,7 @@ pub(crate) struct Store {
     /// Who writes; nobody once the journal is closed.
     hand: Option<Hand>,
     ordinals: u64,
+    run: String,
     /// The last to be let go of.
     _lock: WriterLock,
 }
@@ -91,6 +92,11 @@ impl Store {
     /// One more than the highest ordinal that had a record at opening. 0 for a new journal.
     pub(crate) fn ordinals(&self) -> u64 {
         self.ordinals
+    }
+
+    /// The name of the run, which it was given when the journal was made.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
     }
 
     /// The newest records of the tasks in a range of ordinals, in order of ordinal, as of opening.

@@ -10,7 +10,7 @@ use super::commit::Pen;
 use super::compact::{Compaction, SHORT};
 use super::error::{At as _, Error};
 use super::files::{self, WriterLock};
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::look::{is_there, look, none_stands_at};
 use super::network;
 use super::newest::Newest;
@@ -89,14 +89,20 @@ impl Opening {
     }
 
     /// Makes the journal, or checks that it is of this identity. Steps that are new are added.
+    /// `run` names the run that a new journal is of; of one that is gone on with it is not asked.
     ///
     /// # Errors
     ///
     /// If the journal is of something else, with its files as they were; or if the disk fails.
-    pub(crate) fn begin(self, identity: &Identity, commits: Commits) -> Result<Store, Error> {
+    pub(crate) fn begin(
+        self,
+        identity: &Identity,
+        run: impl FnOnce() -> String,
+        commits: Commits,
+    ) -> Result<Store, Error> {
         let path = &self.path;
         match &self.identity {
-            None => create(path, identity)?,
+            None => create(path, identity, &run())?,
             Some(journal) => {
                 identity.check(journal, path)?;
                 none_stands_at(path, identity.gone_from(journal))?;
@@ -116,6 +122,7 @@ impl Opening {
             reader: Some(opened.reader),
             hand: Some(hand),
             ordinals: opened.ordinals,
+            run: opened.run,
             _lock: self.lock,
         })
     }
@@ -149,6 +156,7 @@ impl Opening {
             .map_or(0, |place| place.ordinal.saturating_add(1))
             .max(tasks);
         let marks = Marks::read(&connection)?;
+        let run = identity::run(&connection)?;
         let writer = Writer {
             pen: Pen::new(connection)?,
             compaction: Compaction {
@@ -162,6 +170,7 @@ impl Opening {
             reader: Reader::open(path)?,
             writer,
             ordinals,
+            run,
         })
     }
 }
@@ -171,10 +180,11 @@ struct Opened {
     reader: Reader,
     writer: Writer,
     ordinals: u64,
+    run: String,
 }
 
 /// Makes a journal beside its place and then moves it there: one that is half made is never found.
-fn create(path: &Path, identity: &Identity) -> Result<(), Error> {
+fn create(path: &Path, identity: &Identity, run: &str) -> Result<(), Error> {
     let new = files::beside(path, ".new");
     files::remove_logs(&new).at(path, "creating it")?;
     files::create_empty(&new).at(path, "creating it")?;
@@ -182,6 +192,7 @@ fn create(path: &Path, identity: &Identity) -> Result<(), Error> {
         schema::create(&connection)?;
         let transaction = connection.unchecked_transaction()?;
         identity.write(&transaction)?;
+        identity::write_run(&transaction, run)?;
         transaction.commit()?;
         schema::for_writing(&connection)
     });

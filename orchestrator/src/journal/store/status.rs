@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{At as _, Error, Kind};
 use super::files::{self, has_wal, open_unchanged};
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::look::is_there;
 use super::record::FailureKind;
 use super::shared::Marks;
@@ -19,6 +19,8 @@ const LISTED: i64 = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) identity: Identity,
+    /// The run's own name.
+    pub(crate) run: String,
     pub(crate) marks: Marks,
     /// In the order in which the journal came to know the steps.
     pub(crate) steps: Vec<StepStatus>,
@@ -80,6 +82,7 @@ pub(crate) fn status(path: &Path, now: i64) -> Result<Status, Error> {
 fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {
     let mut status = Status {
         identity: Identity::read(connection)?,
+        run: identity::run(connection)?,
         marks: Marks::read(connection)?,
         steps: Vec::new(),
         completed: 0,

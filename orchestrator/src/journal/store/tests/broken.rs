@@ -9,7 +9,7 @@ fn almost_full(place: &Place, commits: Commits) -> Store {
         ..Tuning::default()
     };
     let opening = Opening::new(&place.path).unwrap().tuned(tuning);
-    opening.begin(&identity(), commits).unwrap()
+    opening.begin(&identity(), run, commits).unwrap()
 }
 
 /// Appends tasks until the journal breaks. Says how many were acknowledged.

@@ -43,7 +43,7 @@ impl Place {
     fn open_tuned(&self, tuning: Tuning) -> Result<Store, Error> {
         Opening::new(&self.path)?
             .tuned(tuning)
-            .begin(&identity(), Commits::Inline)
+            .begin(&identity(), run, Commits::Inline)
     }
 
     /// A connection as of a person with `SQLite`'s shell.
@@ -52,7 +52,7 @@ impl Place {
     }
 
     fn try_open(&self) -> Result<Store, Error> {
-        Opening::new(&self.path)?.begin(&identity(), Commits::Inline)
+        Opening::new(&self.path)?.begin(&identity(), run, Commits::Inline)
     }
 }
 
@@ -62,6 +62,11 @@ fn identity() -> Identity {
         steps: vec!["fetch".to_owned(), "parse".to_owned()],
         facts: vec![("order".to_owned(), "input".to_owned())],
     }
+}
+
+/// The name of every run.
+fn run() -> String {
+    "0123456789abcdef".repeat(2)
 }
 
 fn stands(ordinal: u64, step: &'static str, json: &str) -> Record {

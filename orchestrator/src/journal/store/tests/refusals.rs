@@ -37,7 +37,7 @@ pub(super) fn crashed() -> Place {
 fn refused(place: &Place, identity: &Identity) -> String {
     let before = files(place);
     let error = Opening::new(&place.path)
-        .and_then(|opening| opening.begin(identity, Commits::Inline))
+        .and_then(|opening| opening.begin(identity, run, Commits::Inline))
         .unwrap_err();
     assert_eq!(
         before.keys().collect::<Vec<_>>(),
@@ -102,6 +102,7 @@ fn a_step_at_which_no_task_stands_may_go_and_come_back() {
                     steps,
                     ..identity()
                 },
+                run,
                 Commits::Inline,
             )
             .unwrap()
@@ -129,7 +130,7 @@ fn a_new_step_is_seen_by_the_next_look_whatever_comes_between() {
     more.steps.push("save".to_owned());
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&more, Commits::Inline)
+        .begin(&more, run, Commits::Inline)
         .unwrap();
     store.append(vec![completed(0)], None);
     let after = as_of_a_crash(&place);

@@ -43,6 +43,25 @@ fn the_newest_record_of_each_task_is_recalled_after_reopening() {
 }
 
 #[test]
+fn a_run_keeps_the_name_that_its_journal_was_made_with() {
+    let place = Place::new();
+    let begin = |name: &str| {
+        let opening = Opening::new(&place.path).unwrap();
+        opening
+            .begin(&identity(), || name.to_owned(), Commits::Inline)
+            .unwrap()
+    };
+    assert_eq!(begin("first").run(), "first");
+    let not_asked = || unreachable!("the journal has a run");
+    let store = Opening::new(&place.path)
+        .unwrap()
+        .begin(&identity(), not_asked, Commits::Inline)
+        .unwrap();
+    assert_eq!(store.run(), "first");
+    assert_eq!(status(&place.path, 0).unwrap().run, "first");
+}
+
+#[test]
 fn ids_of_all_sizes_come_back() {
     let place = Place::new();
     let store = place.open();
@@ -60,7 +79,7 @@ fn a_thread_commits_all_before_the_journal_closes() {
     let place = Place::new();
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&identity(), Commits::OnAThread)
+        .begin(&identity(), run, Commits::OnAThread)
         .unwrap();
     for ordinal in 0..1000 {
         store.append(vec![stands(ordinal, "fetch", "1")], None);
@@ -81,7 +100,7 @@ fn a_waker_is_woken_when_its_records_are_on_disk() {
     let place = Place::new();
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&identity(), Commits::OnAThread)
+        .begin(&identity(), run, Commits::OnAThread)
         .unwrap();
     let counts = Arc::new(Counts(AtomicUsize::new(0)));
     let position = store.append(vec![completed(0)], Some(&Waker::from(Arc::clone(&counts))));

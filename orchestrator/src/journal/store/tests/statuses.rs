@@ -22,6 +22,7 @@ fn some_of_each(place: &Place) -> Store {
 
 fn check(status: &Status) {
     assert_eq!(status.identity, identity());
+    assert_eq!(status.run, run());
     assert_eq!(
         status.marks,
         Marks {

@@ -155,7 +155,7 @@ impl Opening {
         let ordinals = last
             .map_or(0, |place| place.ordinal.saturating_add(1))
             .max(tasks);
-        let marks = Marks::read(&connection)?;
+        let marks = Marks::of(&connection)?;
         let run = identity::run(&connection)?;
         let writer = Writer {
             pen: Pen::new(connection)?,

@@ -28,10 +28,14 @@ pub(super) struct Shared {
 /// A mark on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// All of its tasks are in the journal.
+    /// The side that sends tasks has ended: all of them are in the journal.
     Taken,
     /// All of its tasks have ended.
     Finished,
+    /// Its tasks are read from outside, and can be read again.
+    Read,
+    /// Its tasks were sent, and are in the journal alone.
+    Sent,
 }
 
 /// The marks that a run has, with their times in unix milliseconds.
@@ -39,16 +43,20 @@ pub(crate) enum Mark {
 pub(crate) struct Marks {
     pub(crate) taken: Option<i64>,
     pub(crate) finished: Option<i64>,
+    pub(crate) read: Option<i64>,
+    pub(crate) sent: Option<i64>,
 }
 
 impl Mark {
-    pub(super) const ALL: [Self; 2] = [Self::Taken, Self::Finished];
+    pub(super) const ALL: [Self; 4] = [Self::Taken, Self::Finished, Self::Read, Self::Sent];
 
     /// Its name on disk.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Taken => "taken",
             Self::Finished => "finished",
+            Self::Read => "read",
+            Self::Sent => "sent",
         }
     }
 }
@@ -58,10 +66,12 @@ impl Marks {
         match mark {
             Mark::Taken => self.taken = at,
             Mark::Finished => self.finished = at,
+            Mark::Read => self.read = at,
+            Mark::Sent => self.sent = at,
         }
     }
 
-    pub(super) fn read(connection: &rusqlite::Connection) -> rusqlite::Result<Self> {
+    pub(super) fn of(connection: &rusqlite::Connection) -> rusqlite::Result<Self> {
         let mut marks = Self::default();
         let mut statement = connection.prepare("SELECT at FROM mark WHERE name = ?1")?;
         for mark in Mark::ALL {

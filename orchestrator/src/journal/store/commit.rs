@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
+use super::far::is_far;
 use super::newest::Place;
 use super::queue::Entry;
 use super::record::Record;
@@ -143,6 +144,6 @@ fn note(entries: &[Entry], first: i64, shared: &Shared) {
             ordinal: record.ordinal,
             seq,
         };
-        touched.note(place, record.stage.columns().wake.is_some());
+        touched.note(place, is_far(record.stage.columns().full));
     }
 }

@@ -144,8 +144,8 @@ impl Opening {
         }
 
         let mut touched = Touched::default();
-        let newest = Newest::scan(&connection, |place, wake| {
-            touched.note(place, wake.is_some());
+        let newest = Newest::scan(&connection, |place, far| {
+            touched.note(place, far);
         })?;
         let tasks = connection.query_row("SELECT MAX(ordinal) FROM task", [], |row| {
             row.get::<_, Option<i64>>(0)

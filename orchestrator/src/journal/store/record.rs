@@ -6,6 +6,8 @@ use std::time::Duration;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
+use super::far;
+
 /// A task's newest record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -52,7 +54,7 @@ pub(crate) enum Stage {
 pub(crate) struct Wake {
     /// Unix milliseconds.
     pub(crate) at: i64,
-    /// In whole milliseconds on disk.
+    /// In whole milliseconds on disk, rounded up.
     pub(crate) full: Duration,
 }
 
@@ -108,7 +110,7 @@ impl Stage {
                 step: Some(step),
                 text: json,
                 wake: wake.map(|wake| wake.at),
-                full: wake.map(|wake| i64::try_from(wake.full.as_millis()).unwrap_or(i64::MAX)),
+                full: wake.map(|wake| far::on_disk(wake.full)),
                 attempts: None,
             },
             Self::Completed { json } => Columns {
@@ -138,10 +140,10 @@ impl Stage {
 
 /// Selects what [`read`] reads, from `log` or `task` as `r`.
 macro_rules! select_record {
-    ($rest:literal) => {
+    ($($rest:tt)*) => {
         concat!(
             "SELECT r.ordinal, r.id, r.stage, step.name, r.text, r.wake, r.full, r.attempts ",
-            $rest
+            $($rest)*
         )
     };
 }

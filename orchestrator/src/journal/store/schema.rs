@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::far::{far_ms, slice_ms};
+
 /// "Orch" in ASCII: which `SQLite` files are journals.
 pub(super) const APPLICATION_ID: i64 = 0x4f72_6368;
 
@@ -50,7 +52,11 @@ const TABLES: &str = concat!(
         full INTEGER,
         attempts INTEGER
     );
-    CREATE INDEX log_wake ON log (wake) WHERE wake IS NOT NULL;
+    CREATE INDEX log_far ON log (wake / ",
+    slice_ms!(),
+    ") WHERE full > ",
+    far_ms!(),
+    ";
 
     CREATE TABLE task (
         ordinal INTEGER PRIMARY KEY,
@@ -62,7 +68,11 @@ const TABLES: &str = concat!(
         full INTEGER,
         attempts INTEGER
     );
-    CREATE INDEX task_wake ON task (wake) WHERE wake IS NOT NULL;
+    CREATE INDEX task_far ON task (wake / ",
+    slice_ms!(),
+    ") WHERE full > ",
+    far_ms!(),
+    ";
 
     CREATE VIEW newest AS
         SELECT ordinal, id, stage, step, text, wake, full, attempts FROM log

@@ -82,16 +82,17 @@ fn stands(ordinal: u64, step: &'static str, json: &str) -> Record {
 }
 
 fn waits(ordinal: u64, at: i64) -> Record {
+    waits_for(ordinal, at, FAR + Duration::from_secs(1))
+}
+
+fn waits_for(ordinal: u64, at: i64, full: Duration) -> Record {
     Record {
         ordinal,
         id: ordinal + 100,
         stage: Stage::Stands {
             step: "fetch".into(),
             json: "1".to_owned(),
-            wake: Some(Wake {
-                at,
-                full: Duration::from_secs(5),
-            }),
+            wake: Some(Wake { at, full }),
         },
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! `cargo bench -p orchestrator --features journal --bench durable`
 
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -72,9 +74,15 @@ fn main() {
     }
     let records = 3.0 * durable;
     println!("bare writer           {bare:>10.0} records/s");
-    println!("three steps           {durable:>10.0} tasks/s, {records:.0} records/s, {:.0} % of the bare writer's", 100.0 * records / bare);
+    println!(
+        "three steps           {durable:>10.0} tasks/s, {records:.0} records/s, {:.0} % of the bare writer's",
+        100.0 * records / bare
+    );
     let size = |name: &str| std::fs::metadata(path(name)).map_or(0, |file| file.len());
-    println!("disk                  {:>10} bytes a finished task, folded", size("run0.db") / count);
+    println!(
+        "disk                  {:>10} bytes a finished task, folded",
+        size("run0.db") / count
+    );
     lone(&path("lone.db"), directory.path());
     delays(&path("hour.db"), 1_000_000);
 }
@@ -93,7 +101,9 @@ fn bare_writer(path: &Path, count: i64) -> f64 {
         .prepare("INSERT INTO log (ordinal, id, stage, step, text) VALUES (?1, ?1, 0, 1, ?2)")
         .expect("a statement");
     for batch in 0..count / 1_000 {
-        connection.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+        connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .expect("a transaction");
         for number in 0..1_000 {
             insert
                 .execute((batch * 1_000 + number, "\"abcdefghijklmnopqrstuvwxyz\""))
@@ -113,7 +123,9 @@ fn throughput(path: &Path, count: u64) -> f64 {
             .concurrency(10_000);
         let began = Instant::now();
         let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(count)));
-        let ended = results.filter(|result| std::future::ready(result.outcome.is_ok())).count();
+        let ended = results
+            .filter(|result| std::future::ready(result.outcome.is_ok()))
+            .count();
         assert_eq!(ended.await as u64, count);
         count as f64 / began.elapsed().as_secs_f64()
     })
@@ -127,7 +139,10 @@ fn lone(path: &Path, directory: &Path) {
         let (sender, mut results) = orchestrator.channel(1);
         let mut waits = Vec::new();
         for id in 0..500 {
-            sender.send(Task::new(id, PAYLOAD.to_owned())).await.expect("a run");
+            sender
+                .send(Task::new(id, PAYLOAD.to_owned()))
+                .await
+                .expect("a run");
             let began = Instant::now();
             results.recv().await.expect("a result");
             waits.push(began.elapsed() / 3);
@@ -198,6 +213,9 @@ fn delays(path: &Path, count: u64) {
 
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or(0) * 4_096
 }

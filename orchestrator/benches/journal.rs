@@ -84,7 +84,12 @@ fn record(ordinal: u64, round: u64, ids: Ids) -> Record {
         },
         None => Stage::Completed { json },
     };
-    Record { ordinal, id, stage }
+    Record {
+        ordinal,
+        id,
+        stage,
+        hash: None,
+    }
 }
 
 fn scatter(number: u64) -> u64 {
@@ -223,6 +228,7 @@ fn main() {
     );
 
     one_by_one(&path("one by one"));
+    pause(&path("pause"));
     for (name, tasks, ends) in [
         ("all in the log", 490_000, Ends::InOrder),
         ("half of it folded", 1_000_000, Ends::InOrder),
@@ -244,6 +250,34 @@ fn one_by_one(path: &Path) {
         }
     }
     println!("a record alone: {:?}", begin.elapsed() / 500);
+}
+
+/// The longest that records wait for the disk, without a fold and over one of half a million rows
+/// into a million tasks.
+#[expect(clippy::print_stdout, reason = "figures to read")]
+fn pause(path: &Path) {
+    const TASKS: u64 = 1_000_000;
+    let store = open(path);
+    // Each half million is folded.
+    let again =
+        |round, count| (0..count).map(move |at| record(at * 7919 % TASKS, round, Ids::Random));
+    append(&store, (0..TASKS).map(|at| record(at, 0, Ids::Random)));
+    append(&store, again(1, 10_000));
+    let mut longest = [Duration::ZERO; 2];
+    // Up to the row before the one that makes the log too long, and beyond it.
+    for (longest, count) in longest.iter_mut().zip([480_000, 40_000]) {
+        let mut records = again(1, count).peekable();
+        while records.peek().is_some() {
+            let begin = Instant::now();
+            let position = store.append(records.by_ref().take(APPEND).collect(), None);
+            wait_for(&store, position);
+            *longest = begin.elapsed().max(*longest);
+        }
+    }
+    println!(
+        "{APPEND} records wait for {:.2?} at most, and for {:.2?} while the log is folded",
+        longest[0], longest[1]
+    );
 }
 
 #[expect(clippy::print_stdout, reason = "figures to read")]

@@ -66,7 +66,9 @@ impl<B: Blueprint> Recall<B> {
         task: Task<B::Input>,
     ) -> anyhow::Result<Option<Admitted<B>>> {
         let Some(recalled) = self.look_up(ordinal)? else {
-            let met = self.recorder.meet(task.id, ordinal, Some(&task.input), None)?;
+            let met = self
+                .recorder
+                .meet(task.id, ordinal, Some(&task.input), None)?;
             return Ok(met.admit(task.id, ordinal, || Some(Arrival::New(task.input))));
         };
         if recalled.id != task.id {

@@ -80,9 +80,9 @@ impl State {
     }
 }
 
-/// Whether a delay is long enough for its task to wait on disk. (As it is stored, in milliseconds.)
+/// Whether a delay is long enough for its task to wait on disk.
 pub(super) fn is_long(delay: Duration) -> bool {
-    delay.as_millis() > FAR.as_millis()
+    delay > FAR
 }
 
 /// The next horizon: far enough that a delay is back in memory when its time comes.

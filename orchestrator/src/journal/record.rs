@@ -31,14 +31,14 @@ pub(super) fn recalled<B: Durable>(record: Record) -> anyhow::Result<Recalled<B>
 pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Known<B>> {
     Ok(match stage {
         Stage::Stands { step, json, wake } => {
-            let state = B::decode(&step, &json).with_context(|| {
+            let value = B::decode(&step, &json).with_context(|| {
                 format!("task {id} stands at `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
             })?;
             let wake = wake.map(|wake| Wake {
                 at: wake.at,
                 full: wake.full,
             });
-            Known::Stands(state, wake)
+            Known::Stands(value, wake)
         }
         Stage::Completed { json } => {
             let output = B::decode_output(&json).with_context(|| {

@@ -92,9 +92,7 @@ impl<B: Durable> Recording<B> {
         let due = self.store.due(after, until).map_err(error)?;
         let known = self.store.ordinals();
         let is_admitted = |record: &Record| record.ordinal < admitted || record.ordinal >= known;
-        let due = due.into_iter().filter(is_admitted).filter(|record| {
-            matches!(record.stage, Stage::Stands { wake: Some(wake), .. } if super::horizon::is_long(wake.full))
-        });
+        let due = due.into_iter().filter(is_admitted);
         due.map(record::recalled).collect()
     }
 }
@@ -157,7 +155,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         Ok(match ids.meet(id.0, ordinal, hash, stored) {
             Seen::Never => Met::Never,
             Seen::UnderWay => Met::UnderWay,
-            Seen::Ended(end) => match record::known(id, end)? {
+            Seen::Ended(end) => match record::known::<B>(id, end)? {
                 Known::Ended(outcome) => Met::Ended(outcome),
                 Known::Stands(..) => Met::Never,
             },
@@ -177,7 +175,12 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         let results = waiting.into_iter().map(|ordinal| {
             if let Some(stage) = end.clone().filter(|_| stays) {
                 let hash = ids.hash(id.0);
-                let record = Record { ordinal, id: id.0, stage, hash };
+                let record = Record {
+                    ordinal,
+                    id: id.0,
+                    stage,
+                    hash,
+                };
                 self.store.append(vec![record], None);
             }
             let outcome = match &result.outcome {
@@ -253,7 +256,8 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
 
 /// The result of a task whose id was given before.
 fn refused<B: Durable>(id: TaskId) -> TaskError {
-    let why = anyhow::anyhow!("task {id} was given before, with another input: ids are to be unique");
+    let why =
+        anyhow::anyhow!("task {id} was given before, with another input: ids are to be unique");
     TaskError::new(
         B::STEPS[0].name(),
         0,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
+use super::far::is_far;
 use super::newest::Place;
 use super::queue::Entry;
 use super::record::Record;
@@ -70,11 +71,11 @@ impl Pen {
 const ROWS: usize = 16;
 
 /// The columns of a row.
-const COLUMNS: usize = 9;
+const COLUMNS: usize = 10;
 
 fn sql(rows: usize) -> String {
-    let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let columns = "seq, ordinal, id, stage, step, text, wake, full, attempts";
+    let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let columns = "seq, ordinal, id, stage, step, text, wake, full, attempts, hash";
     let values = vec![row; rows].join(", ");
     format!("INSERT INTO log ({columns}) VALUES {values}")
 }
@@ -101,7 +102,8 @@ fn insert(
         statement.raw_bind_parameter(at + 6, columns.text)?;
         statement.raw_bind_parameter(at + 7, columns.wake)?;
         statement.raw_bind_parameter(at + 8, columns.full)?;
-        statement.raw_bind_parameter(at + COLUMNS, columns.attempts)
+        statement.raw_bind_parameter(at + 9, columns.attempts)?;
+        statement.raw_bind_parameter(at + COLUMNS, record.hash.map(u64::cast_signed))
     };
     let count: usize = entries.iter().map(|entry| entry.records().len()).sum();
     let mut records = entries.iter().flat_map(Entry::records);
@@ -143,6 +145,6 @@ fn note(entries: &[Entry], first: i64, shared: &Shared) {
             ordinal: record.ordinal,
             seq,
         };
-        touched.note(place, record.stage.columns().wake.is_some());
+        touched.note(place, is_far(record.stage.columns().full));
     }
 }

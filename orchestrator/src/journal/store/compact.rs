@@ -46,8 +46,8 @@ impl Compaction {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut move_row = transaction.prepare_cached(
-            "INSERT OR REPLACE INTO task (ordinal, id, stage, step, text, wake, full, attempts)
-             SELECT ordinal, id, stage, step, text, wake, full, attempts FROM log WHERE seq = ?1",
+            "INSERT OR REPLACE INTO task (ordinal, id, stage, step, text, wake, full, attempts, hash)
+             SELECT ordinal, id, stage, step, text, wake, full, attempts, hash FROM log WHERE seq = ?1",
         )?;
         // In order of ordinal, so that `task` is written from front to back.
         for place in newest.all() {

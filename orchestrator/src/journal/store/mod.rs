@@ -7,6 +7,7 @@
 mod commit;
 mod compact;
 mod error;
+mod far;
 mod files;
 mod identity;
 mod look;
@@ -24,9 +25,6 @@ mod tests;
 mod touched;
 mod writer;
 
-use std::time::Duration;
-pub(crate) const FAR: Duration = Duration::from_secs(10);
-pub(crate) const SLICE: Duration = Duration::from_secs(5);
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
@@ -34,6 +32,7 @@ use std::task::Waker;
 #[allow(unused_imports)]
 pub(crate) use self::{
     error::{Error, Kind},
+    far::{FAR, SLICE},
     identity::Identity,
     opening::{Commits, Opening},
     record::{FailureKind, Record, Stage, Wake},
@@ -116,8 +115,10 @@ impl Store {
         }
     }
 
-    /// The records whose delay ends in `(after, until]` (unix milliseconds), in order of that, which
-    /// are the newest of their tasks. Of those on disk.
+    /// The records whose delay was longer than [`FAR`] when it began and ends in `(after, until]`
+    /// (unix milliseconds), in order of that, which are the newest of their tasks. Of those on disk.
+    ///
+    /// Reads whole [`SLICE`]s from the disk.
     ///
     /// # Errors
     ///

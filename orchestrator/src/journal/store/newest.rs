@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rusqlite::Connection;
 
+use super::far::is_far;
+
 /// A row of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -16,21 +18,21 @@ pub(super) struct Place {
 pub(super) struct Newest(Vec<Place>);
 
 impl Newest {
-    /// Scans the log; `also` is told of each row's ordinal, number and wake-up time, in order.
+    /// Scans the log; `also` is told of each row, in order, and whether it is of a far delay.
     pub(super) fn scan(
         connection: &Connection,
-        mut also: impl FnMut(Place, Option<i64>),
+        mut also: impl FnMut(Place, bool),
     ) -> rusqlite::Result<Self> {
         let mut places = Vec::new();
         let mut statement =
-            connection.prepare("SELECT seq, ordinal, wake FROM log ORDER BY seq")?;
+            connection.prepare("SELECT seq, ordinal, full FROM log ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let place = Place {
                 seq: row.get(0)?,
                 ordinal: row.get::<_, i64>(1)?.cast_unsigned(),
             };
-            also(place, row.get(2)?);
+            also(place, is_far(row.get(2)?));
             places.push(place);
         }
         places.sort_unstable();

@@ -148,8 +148,8 @@ impl Opening {
         }
 
         let mut touched = Touched::default();
-        let newest = Newest::scan(&connection, |place, wake| {
-            touched.note(place, wake.is_some());
+        let newest = Newest::scan(&connection, |place, far| {
+            touched.note(place, far);
         })?;
         let tasks = connection.query_row("SELECT MAX(ordinal) FROM task", [], |row| {
             row.get::<_, Option<i64>>(0)
@@ -159,7 +159,7 @@ impl Opening {
         let ordinals = last
             .map_or(0, |place| place.ordinal.saturating_add(1))
             .max(tasks);
-        let marks = Marks::read(&connection)?;
+        let marks = Marks::of(&connection)?;
         let run = identity::run(&connection)?;
         let writer = Writer {
             pen: Pen::new(connection)?,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
+use super::far;
+
 /// A task's newest record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -15,6 +17,8 @@ pub(crate) struct Record {
     pub(crate) id: u64,
     /// How far it is.
     pub(crate) stage: Stage,
+    /// The hash of its input, where somebody asks for it.
+    pub(crate) hash: Option<u64>,
 }
 
 /// How far a task is.
@@ -52,7 +56,7 @@ pub(crate) enum Stage {
 pub(crate) struct Wake {
     /// Unix milliseconds.
     pub(crate) at: i64,
-    /// In whole milliseconds on disk.
+    /// In whole milliseconds on disk, rounded up.
     pub(crate) full: Duration,
 }
 
@@ -108,7 +112,7 @@ impl Stage {
                 step: Some(step),
                 text: json,
                 wake: wake.map(|wake| wake.at),
-                full: wake.map(|wake| i64::try_from(wake.full.as_millis()).unwrap_or(i64::MAX)),
+                full: wake.map(|wake| far::on_disk(wake.full)),
                 attempts: None,
             },
             Self::Completed { json } => Columns {
@@ -138,10 +142,10 @@ impl Stage {
 
 /// Selects what [`read`] reads, from `log` or `task` as `r`.
 macro_rules! select_record {
-    ($rest:literal) => {
+    ($($rest:tt)*) => {
         concat!(
-            "SELECT r.ordinal, r.id, r.stage, step.name, r.text, r.wake, r.full, r.attempts ",
-            $rest
+            "SELECT r.ordinal, r.id, r.stage, step.name, r.text, r.wake, r.full, r.attempts, r.hash ",
+            $($rest)*
         )
     };
 }
@@ -178,5 +182,6 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         ordinal: row.get::<_, i64>(0)?.cast_unsigned(),
         id: row.get::<_, i64>(1)?.cast_unsigned(),
         stage,
+        hash: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
     })
 }

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::far::{far_ms, slice_ms};
+
 /// "Orch" in ASCII: which `SQLite` files are journals.
 pub(super) const APPLICATION_ID: i64 = 0x4f72_6368;
 
@@ -39,6 +41,7 @@ const TABLES: &str = concat!(
 
     -- stage: 0 stands before a step, 1 completed, 2 failed, 3 timed out, 4 panicked.
     -- text: the step's input, the output, or the error's message. wake: unix ms. full: ms.
+    -- hash: of the first step's input, where ids are unique.
     CREATE TABLE log (
         seq INTEGER PRIMARY KEY,
         ordinal INTEGER NOT NULL,
@@ -48,9 +51,14 @@ const TABLES: &str = concat!(
         text TEXT NOT NULL,
         wake INTEGER,
         full INTEGER,
-        attempts INTEGER
+        attempts INTEGER,
+        hash INTEGER
     );
-    CREATE INDEX log_wake ON log (wake) WHERE wake IS NOT NULL;
+    CREATE INDEX log_far ON log (wake / ",
+    slice_ms!(),
+    ") WHERE full > ",
+    far_ms!(),
+    ";
 
     CREATE TABLE task (
         ordinal INTEGER PRIMARY KEY,
@@ -60,9 +68,14 @@ const TABLES: &str = concat!(
         text TEXT NOT NULL,
         wake INTEGER,
         full INTEGER,
-        attempts INTEGER
+        attempts INTEGER,
+        hash INTEGER
     );
-    CREATE INDEX task_wake ON task (wake) WHERE wake IS NOT NULL;
+    CREATE INDEX task_far ON task (wake / ",
+    slice_ms!(),
+    ") WHERE full > ",
+    far_ms!(),
+    ";
 
     CREATE VIEW newest AS
         SELECT ordinal, id, stage, step, text, wake, full, attempts FROM log

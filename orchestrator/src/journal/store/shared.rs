@@ -28,13 +28,13 @@ pub(super) struct Shared {
 /// A mark on a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// All of its tasks are in the journal.
+    /// The side that sends tasks has ended: all of them are in the journal.
     Taken,
     /// All of its tasks have ended.
     Finished,
-    /// Its tasks are read.
+    /// Its tasks are read from outside, and can be read again.
     Read,
-    /// Its tasks were sent.
+    /// Its tasks were sent, and are in the journal alone.
     Sent,
 }
 
@@ -71,7 +71,7 @@ impl Marks {
         }
     }
 
-    pub(super) fn read(connection: &rusqlite::Connection) -> rusqlite::Result<Self> {
+    pub(super) fn of(connection: &rusqlite::Connection) -> rusqlite::Result<Self> {
         let mut marks = Self::default();
         let mut statement = connection.prepare("SELECT at FROM mark WHERE name = ?1")?;
         for mark in Mark::ALL {

@@ -83,7 +83,7 @@ fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {
     let mut status = Status {
         identity: Identity::read(connection)?,
         run: identity::run(connection)?,
-        marks: Marks::read(connection)?,
+        marks: Marks::of(connection)?,
         steps: Vec::new(),
         completed: 0,
         failed: 0,

@@ -9,23 +9,23 @@ const CHUNK: u64 = 4096;
 
 /// The log has a row of it.
 const IN_LOG: u8 = 1;
-/// The newest of these is in a delay.
+/// The newest of these is in a far delay.
 const WAITS: u8 = 2;
-/// At least one of these is in a delay.
+/// At least one of these is in a far delay.
 const WAITED: u8 = 4;
 
-/// Tells which row of a delay is its task's newest, without an index on the log: a byte for a task
-/// that the log has a row of, and an entry for one that it has in more than one delay.
+/// Tells which row of a far delay is its task's newest, without an index on the log: a byte for a task
+/// that the log has a row of, and an entry for one that it has in more than one of these.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     chunks: HashMap<u64, Box<[u8]>>,
-    /// The newest delay of a task that the log has in several.
+    /// The newest far delay of a task that the log has in several.
     again: HashMap<u64, i64>,
 }
 
 impl Touched {
-    /// Takes note of a row, in order of rows.
-    pub(super) fn note(&mut self, place: Place, waits: bool) {
+    /// Takes note of a row, in order of rows, and whether it is of a far delay.
+    pub(super) fn note(&mut self, place: Place, far: bool) {
         let chunk = self
             .chunks
             .entry(place.ordinal / CHUNK)
@@ -33,7 +33,7 @@ impl Touched {
         let Some(byte) = chunk.get_mut(index(place.ordinal)) else {
             return;
         };
-        if waits {
+        if far {
             if *byte & WAITED != 0 {
                 self.again.insert(place.ordinal, place.seq);
             }
@@ -43,7 +43,7 @@ impl Touched {
         }
     }
 
-    /// Whether this row, which is of a delay, is its task's newest.
+    /// Whether this row, which is of a far delay, is its task's newest.
     pub(super) fn still_waits(&self, place: Place) -> bool {
         self.byte(place.ordinal) & WAITS != 0
             && self

@@ -45,3 +45,56 @@ fn of_two_delays_of_a_task_the_later_one_counts() {
     store.append(vec![completed(1)], None);
     assert_eq!(store.due(0, 100).unwrap(), [waits(0, 20)]);
 }
+
+#[test]
+fn both_ends_are_exact_wherever_slices_end() {
+    let place = Place::new();
+    let slice = i64::try_from(SLICE.as_millis()).unwrap();
+    let ends: Vec<i64> = (-2..3)
+        .flat_map(|at| [at * slice - 1, at * slice, at * slice + 1])
+        .collect();
+    // The first ones are folded, the last one is not.
+    let store = place.open_short(ends.len() as u64 - 2);
+    for (ordinal, &at) in (0..).zip(&ends) {
+        store.append(vec![waits(ordinal, at)], None);
+    }
+    for &after in &ends {
+        for &until in &ends {
+            let expected = (0..)
+                .zip(&ends)
+                .filter(|&(_, &at)| at > after && at <= until);
+            assert_eq!(
+                ordinals(&store.due(after, until).unwrap()),
+                expected.map(|(ordinal, _)| ordinal).collect::<Vec<u64>>(),
+                "from {after} to {until}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_far_delays_are_due() {
+    let place = Place::new();
+    let nanosecond = Duration::from_nanos(1);
+    let store = place.open();
+    let all = vec![
+        waits_for(0, 10, FAR),
+        waits_for(1, 10, FAR.saturating_sub(nanosecond)),
+        waits_for(2, 10, FAR + nanosecond),
+    ];
+    store.append(all, None);
+    let rounded = waits_for(2, 10, FAR + Duration::from_millis(1));
+    assert_eq!(store.due(0, 10).unwrap(), [rounded]);
+}
+
+#[test]
+fn a_far_delay_is_over_when_a_short_one_has_begun() {
+    let place = Place::new();
+    let store = place.open_short(2);
+    store.append(vec![waits(0, 10), waits(1, 10), waits(2, 10)], None);
+    store.append(vec![waits_for(0, 10, FAR), waits(3, 10)], None);
+    store.append(vec![waits_for(3, 10, FAR)], None);
+    assert_eq!(ordinals(&store.due(0, 10).unwrap()), [1, 2]);
+    drop(store);
+    assert_eq!(ordinals(&place.open().due(0, 10).unwrap()), [1, 2]);
+}

@@ -78,21 +78,24 @@ fn stands(ordinal: u64, step: &'static str, json: &str) -> Record {
             json: json.to_owned(),
             wake: None,
         },
+        hash: None,
     }
 }
 
 fn waits(ordinal: u64, at: i64) -> Record {
+    waits_for(ordinal, at, FAR + Duration::from_secs(1))
+}
+
+fn waits_for(ordinal: u64, at: i64, full: Duration) -> Record {
     Record {
         ordinal,
         id: ordinal + 100,
         stage: Stage::Stands {
             step: "fetch".into(),
             json: "1".to_owned(),
-            wake: Some(Wake {
-                at,
-                full: Duration::from_secs(5),
-            }),
+            wake: Some(Wake { at, full }),
         },
+        hash: None,
     }
 }
 
@@ -103,6 +106,7 @@ fn completed(ordinal: u64) -> Record {
         stage: Stage::Completed {
             json: "null".to_owned(),
         },
+        hash: None,
     }
 }
 
@@ -116,5 +120,6 @@ fn failed(ordinal: u64, message: &str) -> Record {
             kind: FailureKind::TimedOut,
             message: message.to_owned(),
         },
+        hash: None,
     }
 }

@@ -20,9 +20,19 @@ fn ordinal() -> impl Strategy<Value = u64> {
     prop_oneof![8 => 0..20_u64, 1 => 4_090..4_100_u64, 1 => Just(1 << 40)]
 }
 
+fn wake_at() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        -5_003..-4_997_i64,
+        -3..3_i64,
+        4_997..5_003_i64,
+        9_000..20_000_i64
+    ]
+}
+
 fn stage() -> impl Strategy<Value = Stage> {
     let step = || prop_oneof![Just("fetch"), Just("parse")];
-    let wake = (0..50_i64, 0..9_000_u64).prop_map(|(at, full)| Wake {
+    // Around the ends of slices; a third of them no longer than what is found.
+    let wake = (wake_at(), 9_000..12_000_u64).prop_map(|(at, full)| Wake {
         at,
         full: Duration::from_millis(full),
     });
@@ -43,11 +53,14 @@ fn stage() -> impl Strategy<Value = Stage> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    (ordinal(), any::<u64>(), stage()).prop_map(|(ordinal, id, stage)| Record {
-        ordinal,
-        id,
-        stage,
-    })
+    (ordinal(), any::<u64>(), stage(), any::<Option<u64>>()).prop_map(
+        |(ordinal, id, stage, hash)| Record {
+            ordinal,
+            id,
+            stage,
+            hash,
+        },
+    )
 }
 
 fn deed() -> impl Strategy<Value = Do> {
@@ -55,7 +68,7 @@ fn deed() -> impl Strategy<Value = Do> {
         4 => proptest::collection::vec(record(), 1..12).prop_map(Do::Append),
         2 => prop_oneof![0..5_u64, Just(1_000)].prop_map(Do::Reopen),
         2 => (ordinal(), ordinal()).prop_map(|(from, to)| Do::Recall(from..to.saturating_add(1))),
-        1 => (-1..50_i64, -1..50_i64).prop_map(|(after, until)| Do::Due(after, until)),
+        1 => (wake_at(), wake_at()).prop_map(|(after, until)| Do::Due(after, until)),
     ]
 }
 
@@ -65,7 +78,9 @@ fn due(model: &BTreeMap<u64, Record>, after: i64, until: i64) -> Vec<Record> {
         .filter_map(|record| match &record.stage {
             Stage::Stands {
                 wake: Some(wake), ..
-            } if wake.at > after && wake.at <= until => Some((wake.at, record.clone())),
+            } if wake.full > FAR && wake.at > after && wake.at <= until => {
+                Some((wake.at, record.clone()))
+            }
             _ => None,
         })
         .collect();

@@ -27,7 +27,7 @@ fn check(status: &Status) {
         status.marks,
         Marks {
             taken: Some(42),
-            finished: None
+            ..Marks::default()
         }
     );
     let step = |name: &str, ready, waiting, failed| StepStatus {
@@ -105,12 +105,29 @@ fn marks_stay_and_can_be_taken_away() {
     let both = Marks {
         taken: Some(42),
         finished: Some(43),
+        ..Marks::default()
     };
     assert_eq!(store.marks(), both);
     store.mark(Mark::Finished, None, None);
     assert_eq!(store.marks().finished, None);
     drop(store);
     assert_eq!(place.open().marks().finished, None);
+}
+
+#[test]
+fn each_mark_is_kept_for_itself() {
+    let place = Place::new();
+    for (at, mark) in (1..).zip([Mark::Taken, Mark::Finished, Mark::Read, Mark::Sent]) {
+        place.open().mark(mark, Some(at), None);
+    }
+    let marks = Marks {
+        taken: Some(1),
+        finished: Some(2),
+        read: Some(3),
+        sent: Some(4),
+    };
+    assert_eq!(place.open().marks(), marks);
+    assert_eq!(status(&place.path, 0).unwrap().marks, marks);
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Line {
         if !pair.path.is_ident("doc") {
             return None;
         }
-        match pair.value {
+        match ungrouped(pair.value) {
             Expr::Lit(expr) => match expr.lit {
                 Lit::Str(text) => Some(Self::Text(unframed(&text.value()))),
                 _ => None,
@@ -69,17 +69,26 @@ impl Doc {
     }
 }
 
+/// The expression without the invisible delimiters of a `macro_rules`.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
+    }
+}
+
 /// The text without the space, or the column of stars, that a comment has in front of its lines.
 fn unframed(text: &str) -> String {
+    let text = text.strip_prefix(' ').unwrap_or(text).trim_end();
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    let first = first.strip_prefix(' ').unwrap_or(first).trim_end();
-    let mut unframed = first.to_owned();
-    for line in lines {
-        let line = line.trim();
-        let line = line.strip_prefix('*').unwrap_or(line);
-        unframed.push('\n');
-        unframed.push_str(line.strip_prefix(' ').unwrap_or(line));
+    // As rustc does: it is a column if it goes all the way down.
+    let column = lines.map(|line| {
+        let line = line.trim_start().strip_prefix('*')?;
+        (line.is_empty() || line.starts_with(' ')).then(|| line.strip_prefix(' ').unwrap_or(line))
+    });
+    match column.collect::<Option<Vec<_>>>() {
+        Some(rest) if !rest.is_empty() => format!("{first}\n{}", rest.join("\n")),
+        _ => text.to_owned(),
     }
-    unframed
 }

@@ -93,7 +93,7 @@ fn with_runtime(pipeline: &Pipeline, items: &TokenStream) -> TokenStream {
     let at = Span::mixed_site().located_at(types::first_span(runtime_path));
     let named = types::respan(runtime.clone(), at);
     quote_spanned! {at=>
-        use #runtime_path as #named;
+        use #runtime_path::__private as #named;
         #items
     }
 }

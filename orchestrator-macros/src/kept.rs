@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
-use syn::{GenericArgument, PathArguments, Type, TypeParamBound, TypePath, TypeTraitObject};
+use syn::{GenericArgument, PathArguments, Type, TypeParamBound, TypeTraitObject};
 
-use crate::types::peel;
+use crate::types::{arguments, peel};
 
 /// Why a value of this type can't be kept between two steps; the tokens to blame, and a sentence.
 pub(crate) fn why_not_kept(ty: &Type) -> Option<(TokenStream, String)> {
@@ -53,29 +53,29 @@ fn borrowed(tokens: TokenStream) -> (TokenStream, String) {
     (tokens, sentence.to_owned())
 }
 
-/// Why a type of the standard library can't be kept, as far as its name tells.
-fn why_std_not_kept(path: &TypePath) -> Option<(TokenStream, String)> {
-    let segment = path.path.segments.last()?;
-    let PathArguments::AngleBracketed(list) = &segment.arguments else {
-        return None;
+/// Why a closure in a box can't go from thread to thread, where nothing but types of the standard library
+/// is around it, by name.
+pub(crate) fn why_not_sent(ty: &Type) -> Option<(TokenStream, String)> {
+    let path = match peel(ty) {
+        Type::Reference(reference) => return why_not_sent(&reference.elem),
+        Type::Tuple(tuple) => return tuple.elems.iter().find_map(why_not_sent),
+        Type::Path(path) => path,
+        _ => return None,
     };
-    let mut arguments = list.args.iter();
-    let (Some(GenericArgument::Type(first)), None) = (arguments.next(), arguments.next()) else {
-        return None;
-    };
-    match (segment.ident.to_string().as_str(), peel(first)) {
-        ("Cow", _) => {
-            let (_, sentence) = borrowed(TokenStream::new());
-            let first = first.to_token_stream();
-            let sentence = format!("{sentence}, such as `Cow<'static, {first}>`");
-            Some((path.to_token_stream(), sentence))
+    let name = path.path.segments.last()?.ident.to_string();
+    let mut arguments = arguments(ty);
+    match name.as_str() {
+        "Box" | "Arc" => {
+            let Type::TraitObject(object) = peel(arguments.next()?) else {
+                return None;
+            };
+            let bounds = if name == "Arc" { "Send + Sync" } else { "Send" };
+            is_plain_closure(object).then(|| {
+                let sentence = format!("a closure goes from thread to thread with the value that it is in: add `+ {bounds}`");
+                (object.to_token_stream(), sentence)
+            })
         }
-        ("Box" | "Arc", Type::TraitObject(object)) if is_plain_closure(object) => {
-            let object = object.to_token_stream();
-            let sentence =
-                "a closure goes from thread to thread with the value that it is in: add `+ Send`";
-            Some((object, sentence.to_owned()))
-        }
+        "Option" | "Vec" | "Result" | "ControlFlow" => arguments.find_map(why_not_sent),
         _ => None,
     }
 }
@@ -100,9 +100,6 @@ fn why_borrowed(ty: &Type) -> Option<(TokenStream, String)> {
         Type::Ptr(pointer) => why_inner_not_kept(&pointer.elem),
         Type::Tuple(tuple) => tuple.elems.iter().find_map(why_not_kept),
         Type::Path(path) => {
-            if let Some(why) = why_std_not_kept(path) {
-                return Some(why);
-            }
             let segments = path.path.segments.iter();
             segments
                 .filter_map(|segment| match &segment.arguments {

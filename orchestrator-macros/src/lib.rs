@@ -345,7 +345,9 @@ use proc_macro::TokenStream;
 /// `#[must_use]`, `#[tracing::instrument]`, and so on. `#[cfg(…)]` on the block, and what `#[allow(…)]` and
 /// `#[expect(…)]` on the block or on a step silence, hold for what is generated, too. Lints whose advice a
 /// step's signature can't follow, such as `clippy::unused_async`, are silenced on the steps (a crate that
-/// has one of them under `forbid` gets rustc's E0453: use `deny`).
+/// has one of them under `forbid` gets rustc's E0453: use `deny`). What an option's own expression does, such
+/// as to name something deprecated, happens in generated code: there `#[allow(…)]` it is, for an
+/// `#[expect(…)]` would wait for it in the step.
 ///
 /// # What is generated
 ///

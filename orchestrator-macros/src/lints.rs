@@ -2,6 +2,8 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::quote;
+use syn::punctuated::Punctuated;
+use syn::{Expr, MacroDelimiter, Meta, Token};
 
 use crate::conditions::{self, word};
 
@@ -17,9 +19,26 @@ pub(crate) fn of(attribute: &TokenStream) -> Option<TokenStream> {
     if word != "allow" && word != "expect" {
         return None;
     }
-    let list = attribute.clone().into_iter().nth(1)?;
-    let list = generated(list.into());
-    Some(quote!(allow #list))
+    // What is wrong with another, rustc says of the user's own.
+    let Ok(Meta::List(list)) = syn::parse2(attribute.clone()) else {
+        return None;
+    };
+    let lints = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+    let are_lints = lints.is_ok_and(|lints| lints.iter().all(is_lint));
+    let is_in_parentheses = matches!(list.delimiter, MacroDelimiter::Paren(_));
+    (are_lints && is_in_parentheses).then(|| {
+        let lints = generated(list.tokens);
+        quote!(allow(#lints))
+    })
+}
+
+/// Whether it is the name of a lint, or a reason.
+fn is_lint(meta: &Meta) -> bool {
+    match meta {
+        Meta::Path(_) => true,
+        Meta::NameValue(pair) => pair.path.is_ident("reason") && matches!(pair.value, Expr::Lit(_)),
+        Meta::List(_) => false,
+    }
 }
 
 /// The attributes for generated code that an attribute of the block, in its brackets, comes to.

@@ -123,8 +123,12 @@ impl Pipeline {
 
     /// What a step that is a `Result` holds if it succeeds.
     pub(crate) fn succeeds_with(&self, step: &Step) -> Spelled {
-        let written = step.returns.success.clone();
-        written.unwrap_or_else(|| returned(step, &self.runtime))
+        let span = step.returns.success.as_ref().map(|ty| ty.span);
+        let ty = returned(step, &self.runtime);
+        Spelled {
+            span: span.unwrap_or(ty.span),
+            ..ty
+        }
     }
 
     /// What step `index` may end the task with.
@@ -175,7 +179,7 @@ impl Arguments {
                 read.name = values::name(entry, errors).map(|(name, _)| name);
                 continue;
             }
-            match entry.expr("::orchestrator", errors) {
+            match entry.expr("::orchestrator", errors).map(ungrouped) {
                 Some(syn::Expr::Path(path)) if is_of_modules(&path) => {
                     read.runtime = path.path.to_token_stream();
                 }
@@ -187,6 +191,14 @@ impl Arguments {
             }
         }
         read
+    }
+}
+
+/// The expression without the invisible delimiters of a `macro_rules`.
+fn ungrouped(expr: syn::Expr) -> syn::Expr {
+    match expr {
+        syn::Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
     }
 }
 

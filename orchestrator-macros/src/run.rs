@@ -52,7 +52,7 @@ pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
 /// That no step's context is taken for the value, since it goes by another name.
 fn contexts(pipeline: &Pipeline) -> Vec<TokenStream> {
     let observed = pipeline.steps.iter().filter_map(|step| match &step.takes {
-        Takes::Reference(ty) if !step.context && types::is_plain_path(&ty.tokens) => Some(ty),
+        Takes::Reference(ty) | Takes::Value(ty) if !step.context => Some(ty),
         _ => None,
     });
     let mut seen: Vec<String> = Vec::new();
@@ -65,7 +65,7 @@ fn contexts(pipeline: &Pipeline) -> Vec<TokenStream> {
     let checks = new.map(|Spelled { tokens, span }| {
         let placed = types::respan(pipeline.runtime.clone(), *span);
         quote_spanned! {Span::mixed_site().located_at(*span)=>
-            #placed::__private::NoContext::no_context(#placed::__private::Returned::<#tokens>::KIND);
+            #placed::__private::NoContext::no_context(#placed::__private::Returned::<#tokens>::ORCHESTRATOR_KIND);
         }
     });
     checks.collect()
@@ -83,7 +83,7 @@ fn returned(pipeline: &Pipeline) -> Vec<TokenStream> {
         };
         let at = Span::mixed_site().located_at(span);
         let placed = types::respan(pipeline.runtime.clone(), span);
-        let kind = quote_spanned!(at=> #placed::__private::Returned::<#tokens>::KIND);
+        let kind = quote_spanned!(at=> #placed::__private::Returned::<#tokens>::ORCHESTRATOR_KIND);
         let kind = if is_yielded {
             kind
         } else {

@@ -241,7 +241,7 @@ fn receiver(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Span 
                 let elem = types::peel(&ty.elem);
                 ty.mutability.is_none()
                     && ty.lifetime.as_ref().is_none_or(|it| it.ident != "static")
-                    && (types::is_named(elem, "Self") || types::is_same(elem, self_ty))
+                    && (types::is_named(elem, "Self") || types::is_same_name(elem, self_ty))
             }
             _ => false,
         },
@@ -300,7 +300,7 @@ fn arguments<'a>(signature: &'a Signature, errors: &mut Errors) -> (Option<&'a P
         } else if value.is_some() {
             errors.under(
                 argument,
-                "a step takes one value, and after it may take a `&StepContext`: put what it needs into a struct or a tuple",
+                "a step takes one value, and after it may take a `&StepContext`, by that name: put what it needs into a struct or a tuple",
             );
         } else {
             value = Some(argument);
@@ -330,7 +330,9 @@ fn takes(argument: &PatType, kind: Kind, self_ty: &Type, errors: &mut Errors) ->
         }
         ty => (false, ty),
     };
-    if let Some((blame, sentence)) = kept::why_not_kept(payload) {
+    if let Some((blame, sentence)) =
+        kept::why_not_kept(payload).or_else(|| kept::why_not_sent(payload))
+    {
         errors.under(blame, sentence);
         return Takes::Nothing;
     }
@@ -360,7 +362,7 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
     let Some(ty) = types::returned(&signature.output) else {
         return nothing;
     };
-    if let Some((blame, sentence)) = kept::why_not_kept(ty) {
+    if let Some((blame, sentence)) = kept::why_not_kept(ty).or_else(|| kept::why_not_sent(ty)) {
         errors.under(blame, sentence);
         return nothing;
     }
@@ -371,13 +373,12 @@ fn returns(signature: &Signature, self_ty: &Type, errors: &mut Errors) -> Return
         Some(ty)
     };
     let exits = success.is_some_and(|ty| types::is_named(ty, "ControlFlow"));
-    let may_hide =
-        success.is_none_or(|ty| matches!(types::peel(ty), Type::Path(_) | Type::Macro(_)));
+    let may_hide = matches!(types::peel(ty), Type::Path(_) | Type::Macro(_));
     let opaque = match (fallible, exits) {
-        (_, true) => Opaque::Nowhere,
-        _ if !may_hide => Opaque::Nowhere,
-        (false, false) => Opaque::Whole,
+        // Its argument need not be what it holds: it may be an alias by that name.
         (true, false) => Opaque::Yielded,
+        (false, false) if may_hide => Opaque::Whole,
+        _ => Opaque::Nowhere,
     };
     let (broken, success) = match success {
         Some(ty) if exits => {

@@ -46,19 +46,15 @@ impl Spelled {
     }
 }
 
-/// Whether it is a path without arguments, as an alias for a type with a name of its own is.
-pub(crate) fn is_plain_path(tokens: &TokenStream) -> bool {
-    let is_of_path = |token: TokenTree| match token {
-        TokenTree::Ident(_) => true,
-        TokenTree::Punct(punct) => punct.as_char() == ':',
+/// Whether the two are paths that end in the same name.
+pub(crate) fn is_same_name(one: &Type, other: &Type) -> bool {
+    match peel(other) {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|last| is_named(one, &last.ident.to_string()))
+        }
         _ => false,
-    };
-    tokens.clone().into_iter().all(is_of_path)
-}
-
-/// Whether the two are written the same.
-pub(crate) fn is_same(one: &Type, other: &Type) -> bool {
-    one.to_token_stream().to_string() == peel(other).to_token_stream().to_string()
+    }
 }
 
 /// Whether one of the names stands anywhere in it.

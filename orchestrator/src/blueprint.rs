@@ -121,9 +121,9 @@ impl StepInfo {
         }
     }
 
-    /// Adds the step's doc comment.
+    /// Adds the step's doc comment. White space around it is left out.
     pub const fn with_doc(mut self, doc: &'static str) -> Self {
-        self.doc = doc;
+        self.doc = doc.trim_ascii();
         self
     }
 

@@ -11,7 +11,13 @@ pub use orchestrator_macros::Conditional;
 
 use tokio::time::Sleep;
 
-use crate::{Advance, Blueprint, Retry, StepContext, StepFailure, Storable};
+// All that it names, from one place: a path that does not lead here is one error.
+pub use crate::__private;
+pub use crate::{
+    Advance, Blueprint, Bounds, Durable, Rate, Retry, StepContext, StepInfo, StepKind,
+};
+
+use crate::{StepFailure, Storable};
 
 /// What hands values on from step to step.
 ///
@@ -196,7 +202,7 @@ pub struct HiddenContext;
 
 impl Returned<StepContext> {
     /// It is the context.
-    pub const KIND: HiddenContext = HiddenContext;
+    pub const ORCHESTRATOR_KIND: HiddenContext = HiddenContext;
 }
 
 /// What a step returns, to be looked at for a `Result` or `ControlFlow` that goes by another name.
@@ -204,18 +210,18 @@ pub struct Returned<T>(PhantomData<T>);
 
 impl<T, E> Returned<Result<T, E>> {
     /// It is a `Result`.
-    pub const KIND: HiddenResult = HiddenResult;
+    pub const ORCHESTRATOR_KIND: HiddenResult = HiddenResult;
 }
 
 impl<B, C> Returned<ControlFlow<B, C>> {
     /// It is a `ControlFlow`.
-    pub const KIND: HiddenControlFlow = HiddenControlFlow;
+    pub const ORCHESTRATOR_KIND: HiddenControlFlow = HiddenControlFlow;
 }
 
 /// What holds of [`Returned`] types that are neither: an item of the type itself goes first.
 pub trait Plain {
     /// It is none.
-    const KIND: NothingHidden = NothingHidden;
+    const ORCHESTRATOR_KIND: NothingHidden = NothingHidden;
 }
 
 impl<T> Plain for Returned<T> {}

@@ -26,6 +26,48 @@ impl Documented {
 
     #[step]
     async fn without(&self) {}
+
+    /** Items:
+     * one
+     **bold** text
+     */
+    #[step]
+    async fn starred_in_part(&self) {}
+
+    #[doc = "Code:\n    let indented = 1;\n"]
+    #[step]
+    async fn indented(&self) {}
+}
+
+macro_rules! documented {
+    ($name:ident, $doc:expr) => {
+        struct $name;
+
+        #[blueprint]
+        impl $name {
+            #[doc = $doc]
+            #[step]
+            async fn only(&self) {}
+        }
+    };
+}
+
+documented!(ByMacro, concat!("  By a", " macro.\n\n"));
+
+#[test]
+fn stars_that_are_no_column_stay() {
+    assert!(Documented::STEPS[4].doc().contains("**bold** text"));
+    assert!(Documented::STEPS[4].doc().contains("* one"));
+}
+
+#[test]
+fn indentation_stays() {
+    assert_eq!(Documented::STEPS[5].doc(), "Code:\n    let indented = 1;");
+}
+
+#[test]
+fn a_comment_may_come_from_a_macro_and_is_trimmed() {
+    assert_eq!(ByMacro::STEPS[0].doc(), "By a macro.");
 }
 
 #[test]

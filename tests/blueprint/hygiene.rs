@@ -292,3 +292,96 @@ async fn generated_names_avoid_the_users() {
     let value = crate::run(__Link, __State(7)).await.unwrap();
     assert_eq!(value, Some(__State(7)));
 }
+
+/// A trait for all types whose constant is called like those that others use.
+mod blanket {
+    use orchestrator::blueprint;
+
+    pub(crate) trait Kind {
+        const KIND: &'static str;
+    }
+    impl<T> Kind for T {
+        const KIND: &'static str = "any";
+    }
+
+    pub(crate) struct Blanket;
+
+    #[blueprint]
+    impl Blanket {
+        #[step]
+        async fn first(&self, value: u8) -> std::io::Result<u16> {
+            let _ = u8::KIND;
+            Ok(value.into())
+        }
+
+        #[step]
+        async fn second(&self, _: &u16) {}
+    }
+}
+
+#[tokio::test]
+async fn a_trait_for_all_types_is_in_nobodys_way() {
+    assert_eq!(crate::run(blanket::Blanket, 1).await.unwrap(), 1);
+}
+
+/// Types of the user's that are called like those of the standard library.
+mod borrowed_names {
+    use std::marker::PhantomData;
+
+    use orchestrator::blueprint;
+
+    pub(crate) type Cow<T> = std::borrow::Cow<'static, T>;
+    pub(crate) struct Tagged<T>(Cow<str>, PhantomData<fn(T)>);
+
+    pub(crate) struct Borrowed;
+
+    #[blueprint]
+    impl Borrowed {
+        #[step]
+        async fn first(&self, _: u8) -> Cow<str> {
+            "text".into()
+        }
+
+        #[step]
+        async fn tagged(&self, text: Cow<str>) -> Tagged<Box<dyn Fn() -> u8>> {
+            Tagged(text, PhantomData)
+        }
+
+        #[step]
+        async fn untagged(&self, tagged: Tagged<Box<dyn Fn() -> u8>>) -> Cow<str> {
+            tagged.0
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_of_the_standard_librarys_may_be_another_type() {
+    assert_eq!(
+        crate::run(borrowed_names::Borrowed, 1).await.unwrap(),
+        "text"
+    );
+}
+
+/// The runtime's path as a macro gets it.
+mod runtime_as_path {
+    macro_rules! blueprint {
+        ($name:ident, $runtime:path) => {
+            pub(crate) struct $name;
+
+            #[orchestrator::blueprint(crate = $runtime)]
+            impl $name {
+                #[step]
+                async fn first(&self, value: u8) -> u16 {
+                    value.into()
+                }
+            }
+        };
+    }
+
+    blueprint!(ByPath, ::orchestrator);
+}
+
+#[tokio::test]
+async fn the_runtime_may_come_as_a_path() {
+    assert_eq!(crate::run(runtime_as_path::ByPath, 1).await.unwrap(), 1);
+}

@@ -27,9 +27,6 @@ impl P {
     async fn object_for_some_time(&self, _: Box<dyn Fn() + Send + '_>) {}
 
     #[step]
-    async fn hidden(&self, _: std::borrow::Cow<str>) {}
-
-    #[step]
     async fn returned(&self, _: u8) -> &str {
         ""
     }

@@ -12,6 +12,16 @@ impl P {
     }
 }
 
+struct ByValue;
+
+#[blueprint]
+impl ByValue {
+    #[step]
+    async fn value(&self, cx: Cx) {
+        let _ = cx.attempt();
+    }
+}
+
 struct Q;
 
 #[blueprint]

@@ -6,6 +6,10 @@ use orchestrator::{Orchestrator, blueprint};
 
 type Decision = CF<u8, u8>;
 
+mod my {
+    pub type Result<T> = std::io::Result<std::ops::ControlFlow<u8, T>>;
+}
+
 struct P;
 
 #[blueprint]
@@ -17,6 +21,11 @@ impl P {
 
     #[step]
     async fn again(&self, _: u8) -> anyhow::Result<CF<u8, u8>> {
+        Ok(CF::Break(1))
+    }
+
+    #[step]
+    async fn by_the_name_of_result(&self, _: u8) -> my::Result<u8> {
         Ok(CF::Break(1))
     }
 }

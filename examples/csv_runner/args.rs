@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use humantime::parse_duration;
 use reqwest::Url;
 
@@ -22,13 +22,26 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 /// results, `task_id,final_status,error_info`, go to standard output. Of rows that share a task_id,
 /// all are executed and the last row's result is kept.
 ///
+/// With --journal a run is kept in a file. Run again with the same arguments, after whatever has
+/// stopped it, it goes on from there, and writes all results: send them to a file by `>` or -o, never
+/// by `>>`.
+///
 /// Exit codes: 0 every row is Completed or Failed; 1 the run itself failed; 2 nothing ran (usage or
-/// input); 3 it ran, but rows were skipped or a failure limit was hit; 130 or 143 interrupted; 141
-/// the reader of the results went away.
+/// input); 3 it ran, but rows were skipped or a failure limit was hit; 4 the journal could not be
+/// written, which stopped the run; 130 or 143 interrupted; 141 the reader of the results went away.
 #[derive(Parser)]
-#[command(name = "csv_runner", version, max_term_width = 100)]
+#[command(
+    name = "csv_runner",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The tasks, with the columns task_id and task_type; `-` or none: standard input
     #[arg(value_name = "TASKS.csv")]
     pub(crate) tasks: Option<PathBuf>,
@@ -69,7 +82,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = parse_count)]
     pub(crate) window: NonZeroUsize,
 
-    /// Which door tasks go through; `auto`: up to 1,000 rows the channel, more the streaming one
+    /// Which door tasks go through; `auto`: up to 1,000 rows the channel, more the streaming one,
+    /// and always that one with --journal
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub(crate) mode: Mode,
 
@@ -89,6 +103,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N|P%")]
     pub(crate) max_failures: Option<FailureLimit>,
 
+    /// Keep the run in this file, and go on with the one that is kept there. What is fetched, and
+    /// from where, must be the same; the other options may differ
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// Delete the journal first, and begin anew
+    #[arg(long, requires = "journal", conflicts_with = "retry_failed")]
+    pub(crate) fresh: bool,
+
+    /// Run the rows again that the journal has as Failed; what is Completed stays
+    #[arg(long, requires = "journal")]
+    pub(crate) retry_failed: bool,
+
     /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) grace: Duration,
@@ -100,6 +127,16 @@ pub(crate) struct Args {
     /// Show no progress bar; there is none either where the results go to a terminal
     #[arg(long)]
     no_progress: bool,
+}
+
+/// What else the program does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say how the run stands that is kept in a journal; also while it is under way
+    Status {
+        /// The journal
+        file: PathBuf,
+    },
 }
 
 /// Which door is asked for.

@@ -28,7 +28,7 @@ pub(crate) struct Survey {
 /// What the file was when it was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
-    pub(crate) hash: u64,
+    pub(crate) hash: u128,
     pub(crate) stamp: Stamp,
 }
 

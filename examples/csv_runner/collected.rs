@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::output::TaskOutput;
 
-/// Results of the channel door. An id of several rows stands at its first row's place.
+/// Results of a run that is small. An id of several rows stands at its first row's place.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     /// The ordinal of each id's first row.

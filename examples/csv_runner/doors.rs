@@ -85,6 +85,8 @@ pub(crate) struct Run {
     pub(crate) survey: Survey,
     pub(crate) door: Door,
     pub(crate) order: ResultOrder,
+    /// Whether results are written only when all are at hand, in the order of the input.
+    pub(crate) collects: bool,
     /// How many rows may fail.
     pub(crate) failure_limit: Option<u64>,
     pub(crate) output: Output,
@@ -110,6 +112,8 @@ pub(crate) enum Stopped {
     Input(anyhow::Error),
     /// The results could not be written.
     Output(io::Error),
+    /// The journal broke.
+    Journal(String),
 }
 
 impl Run {
@@ -119,16 +123,13 @@ impl Run {
         let rows = self.survey.rows;
         let failure_limit = self.failure_limit.unwrap_or(u64::MAX);
         let order = match (self.door, self.order) {
-            (Door::Streaming, ResultOrder::Input) => Order::Input,
+            (Door::Streaming, ResultOrder::Input) if !self.collects => Order::Input,
             _ => Order::Completion,
         };
         let orchestrator = self.orchestrator.order(order);
         let mut sink = Sink {
             superseded: self.survey.superseded,
-            collected: match (self.door, self.order) {
-                (Door::Channel, ResultOrder::Input) => Some(Collected::default()),
-                _ => None,
-            },
+            collected: self.collects.then(Collected::default),
             output: self.output,
         };
 
@@ -176,14 +177,16 @@ impl Run {
                 break Err(error);
             }
         };
-        let stopped = match (written, trouble.take()) {
-            (Err(error), _) => Some(Stopped::Output(error)),
-            (Ok(()), Some(error)) => Some(Stopped::Input(error)),
-            (Ok(()), None) if tally.ended() < rows && !stop.is_cancelled() => {
+        let broke = results.stopped_by().map(ToString::to_string);
+        let stopped = match (written, trouble.take(), broke) {
+            (Err(error), _, _) => Some(Stopped::Output(error)),
+            (Ok(()), Some(error), _) => Some(Stopped::Input(error)),
+            (Ok(()), None, Some(why)) => Some(Stopped::Journal(why)),
+            (Ok(()), None, None) if tally.ended() < rows && !stop.is_cancelled() => {
                 let missing = grouped(rows - tally.ended());
                 Some(Stopped::Input(anyhow!("{missing} rows gave no result")))
             }
-            (Ok(()), None) => None,
+            (Ok(()), None, None) => None,
         };
         Report {
             output: sink.output,

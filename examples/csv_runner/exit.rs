@@ -13,6 +13,8 @@ pub(crate) enum End {
     NothingRan,
     /// It ran, but rows were skipped, or a failure limit was hit.
     Partial,
+    /// The journal could not be written, or read.
+    JournalBroke,
     /// A signal stopped it.
     Interrupted(Signal),
     /// The reader of the results went away.
@@ -37,6 +39,7 @@ impl End {
             Self::Failed => 1,
             Self::NothingRan => 2,
             Self::Partial => 3,
+            Self::JournalBroke => 4,
             Self::Interrupted(Signal::Interrupt) => 130,
             Self::Interrupted(Signal::Terminate) => 143,
             Self::ReaderGone => 141,

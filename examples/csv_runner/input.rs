@@ -1,7 +1,6 @@
 //! The tasks file, as something that can be read twice: [`Input`].
 
 use std::fs::{File, Metadata};
-use std::hash::Hasher as _;
 use std::io::{self, IsTerminal as _, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::SystemTime;
@@ -141,8 +140,8 @@ impl<R> Hashed<R> {
     }
 
     /// The hash of all that was read.
-    pub(crate) fn hash(&self) -> u64 {
-        self.hasher.finish()
+    pub(crate) fn hash(&self) -> u128 {
+        self.hasher.digest128()
     }
 }
 

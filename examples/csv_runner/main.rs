@@ -13,6 +13,7 @@
 //! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
 //! - [`output`], [`collected`]: the results
+//! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
 //! - [`offline`], [`open_files`]: the built-in server, and the limit of open files
 
@@ -22,15 +23,19 @@ mod check;
 mod collected;
 mod doors;
 mod exit;
+mod facts;
 mod input;
+mod journal;
 mod offline;
 mod open_files;
 mod output;
 mod program;
 mod quotes;
 mod redaction;
+mod resume;
 mod rows;
 mod signals;
+mod status;
 mod summary;
 mod superseded;
 mod tasks;
@@ -43,7 +48,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use tokio::runtime::Runtime;
 
-use args::Args;
+use args::{Args, Command};
 use exit::End;
 use terminal::Terminal;
 
@@ -52,6 +57,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(Command::Status { file }) = &args.command {
+        return status::run(file).into();
+    }
     let started = Runtime::new().and_then(|runtime| {
         let terminal = {
             let _runtime = runtime.enter();

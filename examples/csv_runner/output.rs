@@ -58,6 +58,12 @@ pub(crate) struct Output {
     partial: Option<Partial>,
 }
 
+/// A file that the results must not go to.
+pub(crate) struct InUse {
+    pub(crate) what: &'static str,
+    pub(crate) file: Metadata,
+}
+
 /// A file that gets its name only when it is complete.
 #[derive(Debug)]
 struct Partial {
@@ -68,10 +74,11 @@ struct Partial {
 
 impl Output {
     /// Opens the output: a file, or standard output.
-    pub(crate) fn open(path: Option<&Path>, input: &Metadata) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: Option<&Path>, in_use: &[InUse]) -> anyhow::Result<Self> {
         let Some(path) = path else {
-            if standard_output_is(input) {
-                bail!("standard output is the tasks file: send the results to another one");
+            if let Some(other) = in_use.iter().find(|other| standard_output_is(&other.file)) {
+                let what = other.what;
+                bail!("standard output is {what}: send the results to another file");
             }
             return Self::standard();
         };
@@ -87,8 +94,13 @@ impl Output {
         if existing.as_ref().is_some_and(Metadata::is_dir) {
             bail!("cannot write {name}: it is a directory");
         }
-        if existing.as_ref().is_some_and(|file| is_same(file, input)) {
-            bail!("{name} is the tasks file: send the results to another one");
+        let is_existing = |other: &&InUse| {
+            let existing = existing.as_ref();
+            existing.is_some_and(|file| is_same(file, &other.file))
+        };
+        if let Some(other) = in_use.iter().find(is_existing) {
+            let what = other.what;
+            bail!("{name} is {what}: send the results to another file");
         }
         // By a name such as `/dev/stdout`: what others wrote to it before stays.
         if existing.as_ref().is_some_and(standard_output_is) {
@@ -99,7 +111,7 @@ impl Output {
             let device = device.with_context(cannot_write)?;
             return Self::new(Box::new(device), None).with_context(cannot_write);
         }
-        let partial = Partial::create(target, existing.as_ref(), input)?;
+        let partial = Partial::create(target, existing.as_ref(), in_use)?;
         let file = partial.file.try_clone().with_context(cannot_write)?;
         Self::new(Box::new(file), Some(partial)).with_context(cannot_write)
     }
@@ -157,14 +169,20 @@ impl Partial {
     fn create(
         target: PathBuf,
         existing: Option<&Metadata>,
-        input: &Metadata,
+        in_use: &[InUse],
     ) -> anyhow::Result<Self> {
         let mut name = target.clone().into_os_string();
         name.push(".partial");
         let path = PathBuf::from(name);
         let shown = path.display();
-        if fs::metadata(&path).is_ok_and(|file| is_same(&file, input)) {
-            bail!("{shown}, which the results go to first, is the tasks file");
+        let there = fs::metadata(&path);
+        let is_there = |other: &&InUse| {
+            let there = there.as_ref();
+            there.is_ok_and(|file| is_same(file, &other.file))
+        };
+        if let Some(other) = in_use.iter().find(is_there) {
+            let what = other.what;
+            bail!("{shown}, which the results go to first, is {what}");
         }
         let file = File::options()
             .write(true)

@@ -1,23 +1,29 @@
 //! The program from its arguments to its end: check, run, report.
 
-use std::io;
+use std::fs;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use orchestrator::Orchestrator;
 use reqwest::Url;
 use tokio::runtime::Runtime;
 
-use super::args::Args;
+use super::args::{Args, Mode, ResultOrder};
 use super::blueprint::{ProcessData, client};
 use super::check::{BadRows, Survey, check};
 use super::doors::{Door, Report, Run, Stopped};
 use super::exit::End;
+use super::facts::Facts;
 use super::input::Input;
-use super::output::Output;
+use super::output::{InUse, Output};
+use super::resume::{Redirected, advice};
 use super::signals::Signals;
+use super::status::minute;
 use super::summary::{counted, grouped};
 use super::terminal::{Progress, Stage, Terminal};
-use super::{offline, open_files};
+use super::{journal, offline, open_files};
 
 /// Runs the program, and says what went wrong.
 pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
@@ -36,6 +42,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         survey,
         door,
         output,
+        finished,
     } = ready;
 
     let (rows, superseded, bad) = (survey.rows, survey.superseded.count(), survey.bad.count);
@@ -45,12 +52,15 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         survey,
         door,
         order: args.order,
+        // With a journal, too, so that it makes no difference to the results.
+        collects: args.order == ResultOrder::Input
+            && Door::for_rows(rows, args.mode) == Door::Channel,
         failure_limit: args.max_failures.map(|limit| limit.of(rows)),
         output,
         signals: signals.clone(),
         terminal: terminal.clone(),
     };
-    signals.running();
+    signals.running(resume(args, false));
     // In a task, since each result would otherwise wake this thread.
     let report = match runtime.block_on(runtime.spawn(run.run())) {
         Ok(report) => report,
@@ -63,6 +73,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     let mut end = end(&report, &signals, rows, bad);
     match report.stopped {
         Some(Stopped::Input(error)) => terminal.error(format!("error: {error:#}")),
+        Some(Stopped::Journal(why)) => terminal.error(format!("error: {why}")),
         Some(Stopped::Output(error)) if end == End::Failed => {
             terminal.error(format!("error: cannot write the results: {error}"));
         }
@@ -93,7 +104,44 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             .tally
             .summary(door.name(), rows, superseded, report.took),
     );
+    let is_cut_off = report.tally.ended() < rows || !matches!(end, End::Complete | End::Partial);
+    match (finished, resume(args, report.failure_limit_hit)) {
+        (_, Some(resume)) if is_cut_off => terminal.error(resume),
+        (Some(finished), _) if report.tally.replayed == rows => {
+            terminal.error(already_finished(args, finished));
+        }
+        _ => {}
+    }
     end
+}
+
+/// How to go on with the run, if it has a journal.
+fn resume(args: &Args, retry_failed: bool) -> Option<String> {
+    args.journal.as_ref()?;
+    let is_read = args
+        .tasks
+        .as_deref()
+        .is_none_or(|path| path == Path::new("-"));
+    let input = is_read.then(|| Redirected::of(0));
+    let is_written = args.output().is_none() && !io::stdout().is_terminal();
+    let output = is_written.then(|| Redirected::of(1));
+    let more = (retry_failed && !args.retry_failed).then_some("--retry-failed");
+    Some(advice(
+        std::env::args_os(),
+        input.as_ref(),
+        output.as_ref(),
+        more,
+    ))
+}
+
+/// What is said when there was nothing to run.
+fn already_finished(args: &Args, finished: SystemTime) -> String {
+    let journal = args.journal.as_deref().unwrap_or(Path::new(""));
+    format!(
+        "{}: finished {}, results written again; --fresh starts anew",
+        journal.display(),
+        minute(finished)
+    )
 }
 
 /// How the run ended.
@@ -102,6 +150,7 @@ fn end(report: &Report, signals: &Signals, rows: u64, bad: u64) -> End {
         (Some(Stopped::Output(error)), _) if error.kind() == io::ErrorKind::BrokenPipe => {
             End::ReaderGone
         }
+        (Some(Stopped::Journal(_)), _) => End::JournalBroke,
         (Some(_), _) => End::Failed,
         // A signal that comes when all is done interrupts nothing.
         (None, Some(signal)) if report.tally.ended() < rows => End::Interrupted(signal),
@@ -118,6 +167,8 @@ struct Ready {
     survey: Survey,
     door: Door,
     output: Output,
+    /// When the run was finished that the journal has, if it was.
+    finished: Option<SystemTime>,
 }
 
 /// All that is done before anything runs. Nothing is ready to run under `--check`.
@@ -126,6 +177,9 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         let _runtime = runtime.enter();
         Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
     };
+    if args.journal.is_some() && args.mode == Mode::Channel {
+        bail!("--journal goes with the streaming door: leave --mode=channel out");
+    }
     // A check fetches nothing.
     let url = if args.offline || args.check {
         None
@@ -143,7 +197,11 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
     let survey = check(&input, |read| {
         show_bytes(terminal, Stage::Checking, read, length);
     })?;
-    let door = Door::for_rows(survey.rows, args.mode);
+    // Of tasks that are sent the journal would have to keep each one; these are read again.
+    let door = match args.journal {
+        Some(_) => Door::Streaming,
+        None => Door::for_rows(survey.rows, args.mode),
+    };
     if args.check {
         terminal.note(findings(&survey, door));
     }
@@ -158,6 +216,20 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         return Ok(None);
     }
 
+    let opened = match &args.journal {
+        Some(path) => Some(journal::open(path, args.fresh)?),
+        None => None,
+    };
+    let facts = Facts {
+        input: survey.fingerprint.hash,
+        rows: survey.rows,
+        url: url.as_ref(),
+        skip_bad_rows: args.skip_bad_rows,
+    };
+    let (journal, finished) = match opened {
+        Some(opened) => (Some(facts.of(opened.journal)), opened.finished),
+        None => (None, None),
+    };
     let url = match url {
         Some(url) => url,
         None => offline_url(runtime, terminal)?,
@@ -171,15 +243,32 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         delay: args.delay,
         terminal: terminal.clone(),
     };
-    let orchestrator = Orchestrator::new(blueprint)
+    let mut orchestrator = Orchestrator::new(blueprint)
         .concurrency(concurrency)
         .window(args.window.get())
         .shutdown(signals.shutdown().clone())
         .grace(args.grace);
     // Last, so that whatever else fails leaves no file behind.
     let metadata = input.metadata();
-    let metadata = metadata.with_context(|| format!("cannot read {}", input.name()))?;
-    let output = Output::open(args.output(), &metadata)?;
+    let mut in_use = vec![InUse {
+        what: "the tasks file",
+        file: metadata.with_context(|| format!("cannot read {}", input.name()))?,
+    }];
+    if let (Some(journal), Some(path)) = (journal, &args.journal) {
+        let journal = if args.retry_failed {
+            journal.retry_failed()
+        } else {
+            journal
+        };
+        let _runtime = runtime.enter();
+        orchestrator = orchestrator.journal(journal).map_err(anyhow::Error::msg)?;
+        in_use.push(InUse {
+            what: "the journal",
+            file: fs::metadata(path)
+                .with_context(|| format!("cannot read the journal {}", path.display()))?,
+        });
+    }
+    let output = Output::open(args.output(), &in_use)?;
     Ok(Some(Ready {
         signals,
         orchestrator,
@@ -187,6 +276,7 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         survey,
         door,
         output,
+        finished,
     }))
 }
 

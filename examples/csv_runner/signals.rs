@@ -20,7 +20,8 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 pub(crate) struct Signals {
     /// Cancelled by the first signal, and by whoever else wants the run to be shut down.
     shutdown: CancellationToken,
-    running: Arc<OnceLock<()>>,
+    /// Set once tasks run, with what is said on how to go on with them.
+    running: Arc<OnceLock<Option<String>>>,
     caught: Arc<OnceLock<Signal>>,
 }
 
@@ -37,9 +38,10 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Tasks run from now on: the first signal lets them end in order.
-    pub(crate) fn running(&self) {
-        let _ = self.running.set(());
+    /// Tasks run from now on: the first signal lets them end in order. `resume` is said if a second one
+    /// does not.
+    pub(crate) fn running(&self, resume: Option<String>) {
+        let _ = self.running.set(resume);
     }
 
     /// The token that shuts the run down.
@@ -56,7 +58,7 @@ impl Signals {
         let signal = source.next().await;
         let _ = self.caught.set(signal);
         if self.running.get().is_none() {
-            stop(&terminal, "interrupted before anything ran", signal).await;
+            stop(&terminal, "interrupted before anything ran", None, signal).await;
         }
         self.shutdown.cancel();
         // In a task of its own: a terminal that takes nothing must not hold up the second signal.
@@ -66,13 +68,20 @@ impl Signals {
         let notes = terminal.clone();
         tokio::spawn(async move { notes.note_async(note).await });
         let signal = source.next().await;
-        stop(&terminal, "stopped at once", signal).await;
+        let resume = self.running.get().cloned().flatten();
+        stop(&terminal, "stopped at once", resume, signal).await;
     }
 }
 
 /// Ends the program, whatever it is doing.
-async fn stop(terminal: &Terminal, words: &str, signal: Signal) -> ! {
-    let _ = tokio::time::timeout(LAST_WORDS, terminal.event(words.to_owned())).await;
+async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, signal: Signal) -> ! {
+    let last_words = async {
+        terminal.event(words.to_owned()).await;
+        if let Some(resume) = resume {
+            terminal.said(resume).await;
+        }
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
     std::process::exit(End::Interrupted(signal).code().into());
 }
 

@@ -17,6 +17,8 @@ const CAUSES: usize = 10;
 pub(crate) struct Tally {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
+    /// How many of these had ended in an earlier run, by the journal.
+    pub(crate) replayed: u64,
     /// Rows that were begun and not brought to an end.
     pub(crate) cancelled: u64,
     /// Why rows failed, in the order in which the causes first came.
@@ -27,6 +29,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts a result.
     pub(crate) fn count<O>(&mut self, result: &TaskResult<O>) {
+        self.replayed += u64::from(result.replayed);
         match &result.outcome {
             Ok(_) => self.completed += 1,
             Err(error) if error.kind() == TaskErrorKind::Cancelled => self.cancelled += 1,
@@ -62,6 +65,9 @@ impl Tally {
         );
         if superseded > 0 {
             let _ = write!(text, "; {} superseded", grouped(superseded));
+        }
+        if self.replayed > 0 {
+            let _ = write!(text, "; {} from the journal", grouped(self.replayed));
         }
         let unfinished = rows.saturating_sub(self.ended());
         if unfinished > 0 {

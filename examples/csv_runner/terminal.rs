@@ -109,9 +109,13 @@ impl Terminal {
 
     /// Writes an event, and returns when it was written. Nothing under `--quiet`.
     pub(crate) async fn event(&self, line: String) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.said(line).await;
         }
+    }
+
+    /// Says what went wrong, and returns when it was written.
+    pub(crate) async fn said(&self, line: String) {
         let (written, done) = oneshot::channel();
         // The writer is gone only when the program is about to end.
         if self.events.send(Event { line, written }).await.is_ok() {

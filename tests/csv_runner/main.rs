@@ -3,11 +3,15 @@
 #![cfg(unix)]
 
 mod cli;
+mod crash;
 mod doors;
 mod endpoint;
 mod ends;
 mod input;
+mod journal;
+mod kept;
 mod output;
+mod refusals;
 mod secrets;
 mod server;
 mod signals;

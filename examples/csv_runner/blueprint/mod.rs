@@ -3,6 +3,7 @@
 mod fetch;
 mod http;
 mod process_data;
+mod status_code;
 
 pub(crate) use http::client;
 pub(crate) use process_data::{Fetched, ProcessData, TaskInput};

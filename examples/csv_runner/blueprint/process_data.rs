@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use orchestrator::blueprint;
 use reqwest::{Client, StatusCode, Url};
+use serde::{Deserialize, Serialize};
 
 use super::super::terminal::{Terminal, one_line};
 use super::fetch::fetch;
+use super::status_code;
 
 /// A row of the tasks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TaskInput {
     pub(crate) task_id: u64,
     /// Shared: a million tasks that wait are of a few types.
@@ -18,9 +20,10 @@ pub(crate) struct TaskInput {
 }
 
 /// A row whose fetch has succeeded.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Fetched {
     task: TaskInput,
+    #[serde(with = "status_code")]
     status: StatusCode,
 }
 

@@ -1,0 +1,128 @@
+//! How a run stands, by its journal: [`run`].
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jiff::ZonedDateTime;
+use orchestrator::Journal;
+use orchestrator::journal::JournalStatus;
+
+use super::exit::End;
+use super::facts::ROWS;
+use super::redaction::redact;
+use super::summary::{counted, grouped};
+use super::terminal::one_line;
+
+/// Says how the run stands whose journal is at this path.
+pub(crate) fn run(path: &Path) -> End {
+    let status = match Journal::status(path) {
+        Ok(status) => status,
+        Err(error) => {
+            // Not by `eprintln!`, which panics if it can't be said.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            return End::NothingRan;
+        }
+    };
+    let text = described(&status, SystemTime::now());
+    match write!(io::stdout(), "{}: {text}", path.display()) {
+        Ok(()) => End::Complete,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => End::ReaderGone,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: cannot write the status: {error}");
+            End::Failed
+        }
+    }
+}
+
+/// A time of day as people write it, where this is.
+pub(crate) fn minute(time: SystemTime) -> String {
+    shown(time, "%Y-%m-%d %H:%M")
+}
+
+fn shown(time: SystemTime, format: &str) -> String {
+    match ZonedDateTime::try_from(time) {
+        Ok(time) => time.strftime(format).to_string(),
+        Err(_) => "at a time beyond the calendar".into(),
+    }
+}
+
+fn described(status: &JournalStatus, now: SystemTime) -> String {
+    let ended = status.completed + status.failed;
+    let under_way: u64 = status.steps.iter().map(|at| at.ready + at.waiting).sum();
+    let rows = status.facts.iter().find(|(name, _)| name == ROWS);
+    let rows = rows.and_then(|(_, value)| value.parse().ok());
+    let rows: u64 = rows.unwrap_or(ended + under_way);
+
+    let mut text = counted(rows, "row");
+    match status.finished {
+        Some(finished) if ended >= rows => {
+            let _ = write!(text, ", finished {}", minute(finished));
+        }
+        _ => text.push_str(", not finished"),
+    }
+    let _ = write!(
+        text,
+        "\n  {} completed\n  {} failed\n",
+        grouped(status.completed),
+        grouped(status.failed)
+    );
+    for cause in &status.failures {
+        let message = redact(&cause.message);
+        let _ = writeln!(
+            text,
+            "    {}: {}: {}",
+            grouped(cause.tasks),
+            cause.step,
+            one_line(&message)
+        );
+    }
+    for at in &status.steps {
+        if at.ready > 0 {
+            let _ = writeln!(text, "  {} at {}", grouped(at.ready), at.step);
+        }
+        if at.waiting > 0 {
+            let _ = writeln!(text, "  {} waiting for {}", grouped(at.waiting), at.step);
+        }
+    }
+    let unknown = rows.saturating_sub(ended + under_way);
+    if unknown > 0 {
+        let _ = writeln!(
+            text,
+            "  {} not begun, or in their first step",
+            grouped(unknown)
+        );
+    }
+    if !status.wakes.is_empty() {
+        text.push_str("next to go on:\n");
+    }
+    for (second, rows) in by_second(&status.wakes) {
+        let left = Duration::from_secs(second.saturating_sub(seconds(now)));
+        let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(second));
+        let _ = writeln!(
+            text,
+            "  {}, in {}: {}",
+            at.map_or_else(String::new, |at| shown(at, "%Y-%m-%d %H:%M:%S")),
+            humantime::format_duration(left),
+            counted(rows, "row")
+        );
+    }
+    text
+}
+
+/// How many rows go on in each second.
+fn by_second(wakes: &[(SystemTime, u64)]) -> BTreeMap<u64, u64> {
+    let mut seconds_of_rows = BTreeMap::new();
+    for &(at, rows) in wakes {
+        *seconds_of_rows.entry(seconds(at)).or_default() += rows;
+    }
+    seconds_of_rows
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}

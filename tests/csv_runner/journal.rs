@@ -1,0 +1,261 @@
+//! `--journal`: runs that are gone on with.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use crate::cli::{Finished, in_shell, run, run_with, wait_until};
+use crate::kept::Kept;
+use crate::server::{Answer, Server};
+
+/// What a kill leaves uncommitted is committed within this.
+const COMMITTED: Duration = Duration::from_millis(200);
+
+/// The command that a message says to go on with.
+fn resume_command(done: &Finished) -> &str {
+    let mut lines = done.stderr.lines();
+    let said = lines.find(|line| line.starts_with("to go on"));
+    assert!(said.is_some(), "{done:?}");
+    lines.next().unwrap().trim()
+}
+
+/// Runs what a message says to go on with, as if it were pasted.
+fn paste(kept: &Kept, done: &Finished) -> Finished {
+    let mut command = in_shell(resume_command(done), &[]);
+    command.current_dir(kept.path("."));
+    run_with(command, b"")
+}
+
+#[test]
+fn a_journal_makes_no_difference_to_the_results() {
+    let tasks = "task_id,task_type\n101,a\n102,b\n101,c\n103,d\n";
+    for mode in ["--mode=auto", "--mode=streaming"] {
+        let arguments = ["--offline", "--delay=0s", mode];
+        let kept = Kept::new(tasks);
+        let done = kept.run(&arguments);
+        assert_eq!(done.code(), Some(0), "{done:?}");
+        assert_eq!(done.stdout, run(&arguments, tasks).stdout);
+        assert!(done.stderr.contains("streaming door"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on() {
+    let server = Server::start(|request| match request {
+        3 => Answer::Hang,
+        _ => Answer::OK,
+    });
+    let url = server.url();
+    let arguments = ["--url", &url, "--delay=0s"];
+    let kept = Kept::with_rows(6);
+    let running = kept.start(&arguments);
+    wait_until("all are fetched", || server.requests().len() == 6);
+    std::thread::sleep(COMMITTED);
+    running.signal("KILL");
+    assert_eq!(running.finish().events().len(), 5);
+
+    let done = kept.run(&arguments);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(done.rows().len(), 6);
+    assert_eq!(done.events().len(), 1, "{done:?}");
+    assert_eq!(server.requests().len(), 7);
+    let said = "6 completed, 0 failed of 6 rows";
+    assert!(done.stderr.contains(said), "{done:?}");
+    assert!(done.stderr.contains("; 5 from the journal"), "{done:?}");
+}
+
+#[test]
+fn a_finished_run_writes_its_results_again_and_says_so() {
+    let server = Server::start(|request| match request {
+        2 => Answer::status(404),
+        _ => Answer::OK,
+    });
+    let url = server.url();
+    let kept = Kept::with_rows(5);
+    let first = kept.run(&["--url", &url, "--delay=0s"]);
+    let again = kept.run(&["--url", &url, "--quiet", "--concurrency=3"]);
+    assert_eq!(again.code(), Some(0), "{again:?}");
+    assert_eq!(again.stdout, first.stdout);
+    assert_eq!(server.requests().len(), 5);
+    let (said, time) = again.stderr.split_once("finished ").unwrap();
+    let (time, rest) = time.split_once(", ").unwrap();
+    assert_eq!(said, "run.db: ");
+    assert_eq!(time.len(), "2026-11-22 14:03".len(), "{time}");
+    assert_eq!(rest, "results written again; --fresh starts anew\n");
+}
+
+#[test]
+fn fresh_begins_anew_and_leaves_the_lock() {
+    let server = Server::always(Answer::OK);
+    let url = server.url();
+    let arguments = ["--url", &url, "--delay=0s"];
+    let kept = Kept::with_rows(5);
+    kept.run(&arguments);
+    let lock = |kept: &Kept| fs::metadata(kept.path("run.db.lock")).unwrap().ino();
+    let before = lock(&kept);
+    let done = kept.run(&["--fresh", "--url", &url, "--delay=0s"]);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!((done.rows().len(), done.events().len()), (5, 5));
+    assert_eq!(server.requests().len(), 10);
+    assert_eq!(lock(&kept), before);
+}
+
+#[test]
+fn fresh_takes_another_input() {
+    let kept = Kept::with_rows(5);
+    kept.run(&["--offline", "--delay=0s"]);
+    fs::write(kept.path("tasks.csv"), crate::cli::tasks(7..9)).unwrap();
+    let done = kept.run(&["--offline", "--delay=0s", "--fresh"]);
+    assert_eq!(done.rows(), ["7,Completed,", "8,Completed,"], "{done:?}");
+}
+
+#[test]
+fn fresh_deletes_nothing_else_than_a_journal() {
+    let kept = Kept::with_rows(5);
+    fs::write(kept.path("run.db"), "precious").unwrap();
+    let done = kept.run(&["--offline", "--fresh"]);
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    assert!(done.stderr.contains("is not a journal"), "{done:?}");
+    assert_eq!(fs::read(kept.path("run.db")).unwrap(), b"precious");
+}
+
+#[test]
+fn retry_failed_runs_what_failed_alone() {
+    let server = Server::start(|request| match request {
+        1 | 3 => Answer::status(404),
+        _ => Answer::OK,
+    });
+    let url = server.url();
+    let arguments = ["--url", &url, "--delay=0s", "--concurrency=1"];
+    let kept = Kept::with_rows(5);
+    let first = kept.run(&arguments);
+    assert!(first.stdout.contains("1,Failed,"), "{first:?}");
+    let done = kept.run(&["--retry-failed", "--url", &url, "--delay=0s"]);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(done.events().len(), 2, "{done:?}");
+    assert_eq!(server.requests().len(), 7);
+    let completed: Vec<_> = (0..5).map(|id| format!("{id},Completed,")).collect();
+    assert_eq!(done.rows(), completed);
+    // And that is what the journal has from now on.
+    assert_eq!(kept.run(&arguments).rows(), completed);
+    assert_eq!(server.requests().len(), 7);
+}
+
+#[test]
+fn status_says_how_the_run_stands() {
+    let server = Server::start(|request| match request {
+        1 | 3 => Answer::status(404),
+        4 => Answer::Hang,
+        _ => Answer::OK,
+    });
+    let url = server.url();
+    let kept = Kept::with_rows(1_234);
+    let running = kept.start(&["--url", &url, "--delay=60s", "--concurrency=1"]);
+    wait_until("five are fetched", || server.requests().len() == 5);
+    std::thread::sleep(COMMITTED);
+    let status = kept.status();
+    assert_eq!(status.code(), Some(0), "{status:?}");
+    let mut lines = status.stdout.lines();
+    for expected in [
+        "run.db: 1,234 rows, not finished",
+        "  0 completed",
+        "  2 failed",
+        "    2: fetch_data: HTTP 404 Not Found",
+        "  2 waiting for emit_event",
+        "  1,230 not begun, or in their first step",
+        "next to go on:",
+    ] {
+        assert_eq!(lines.next(), Some(expected), "{status:?}");
+    }
+    let wake = lines.next().unwrap();
+    assert!(
+        wake.contains(", in 1m: ") || wake.contains(", in 5"),
+        "{status:?}"
+    );
+    drop(running);
+}
+
+#[test]
+fn status_of_what_is_no_journal_is_refused() {
+    let kept = Kept::with_rows(1);
+    let status = kept.status();
+    assert_eq!(status.code(), Some(2), "{status:?}");
+    assert!(
+        status.stderr.contains("there is no journal at"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn an_interruption_says_how_to_go_on() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let server = Server::start(|request| match request {
+            3 => Answer::Hang,
+            _ => Answer::OK,
+        });
+        let url = server.url();
+        let kept = Kept::with_rows(5);
+        let output = "-oall 'the' results";
+        let arguments = [
+            "--url",
+            &url,
+            "--concurrency=1",
+            "--grace=0s",
+            "--delay=0s",
+            output,
+        ];
+        let running = kept.start(&arguments);
+        wait_until("four are fetched", || server.requests().len() == 4);
+        std::thread::sleep(COMMITTED);
+        running.signal(signal);
+        let stopped = running.finish();
+        assert_eq!(stopped.code(), Some(code), "{stopped:?}");
+
+        let done = paste(&kept, &stopped);
+        assert_eq!(done.code(), Some(0), "{done:?}");
+        assert_eq!(server.requests().len(), 6);
+        let results = fs::read_to_string(kept.path("all 'the' results")).unwrap();
+        assert_eq!(results.lines().count(), 6);
+    }
+}
+
+#[test]
+fn a_second_signal_says_how_to_go_on() {
+    let server = Server::always(Answer::Hang);
+    let kept = Kept::with_rows(5);
+    let url = server.url();
+    let running = kept.start(&["--fresh", "--quiet", "--url", &url]);
+    wait_until("all are fetched", || server.requests().len() == 5);
+    running.signal("INT");
+    std::thread::sleep(COMMITTED);
+    running.signal("INT");
+    let done = running.finish();
+    assert_eq!(done.code(), Some(130), "{done:?}");
+    let command = resume_command(&done);
+    assert!(command.contains(" --journal=run.db "), "{command}");
+    assert!(!command.contains("--fresh"), "{command}");
+}
+
+#[test]
+fn a_failure_limit_that_was_hit_says_how_to_go_on() {
+    let server = Server::start(|request| match request {
+        0..50 => Answer::status(404),
+        _ => Answer::OK,
+    });
+    let url = server.url();
+    let kept = Kept::with_rows(200);
+    let arguments = [
+        "--max-failures=3",
+        "--url",
+        &url,
+        "--delay=0s",
+        "--concurrency=1",
+    ];
+    let stopped = kept.run(&arguments);
+    assert_eq!(stopped.code(), Some(3), "{stopped:?}");
+    // Without it, what failed would be over the limit at once.
+    assert!(
+        resume_command(&stopped).contains("--retry-failed"),
+        "{stopped:?}"
+    );
+}

@@ -1,5 +1,9 @@
 //! A run that comes to its end, and is opened again.
 
+use std::time::{Duration, SystemTime};
+
+use orchestrator::{Journal, Orchestrator};
+
 use crate::trace::Trace;
 use crate::{Place, line, tasks};
 
@@ -84,6 +88,44 @@ async fn tasks_that_failed_run_again_if_asked_for() {
             "102 \"waited 3\" (replayed)",
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_keeps_the_time_at_which_it_was_finished() {
+    let place = Place::new();
+    let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let finished = async |later: u64, inputs: &[i64]| {
+        let journal = place.journal().await.at(begin + Duration::from_secs(later));
+        let orchestrator = Orchestrator::new(Trace::default())
+            .journal(journal)
+            .unwrap();
+        orchestrator.execute_tasks(tasks(inputs.to_vec())).await;
+        Journal::status(place.path()).unwrap().finished.unwrap()
+    };
+    assert_eq!(finished(0, &[0]).await, begin);
+    assert_eq!(finished(60, &[0]).await, begin);
+    assert_eq!(finished(90, &[0]).await, begin);
+    // One that ran something has another time.
+    assert_eq!(
+        finished(120, &[0, 0]).await,
+        begin + Duration::from_secs(120)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_that_runs_on_is_not_finished_meanwhile() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let results =
+        orchestrator.execute_tasks_streaming(futures_util::stream::iter(tasks([0, 60_000])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(Journal::status(place.path()).unwrap().finished, None);
+    drop(results);
 }
 
 #[tokio::test(start_paused = true)]

@@ -275,6 +275,7 @@ where
         }
     }
 
+    #[inline]
     fn come_to(&mut self, came_to: CameTo<B>) {
         match came_to {
             CameTo::Ended(result) => self.deliver(result),
@@ -285,9 +286,10 @@ where
         }
     }
 
+    #[inline]
     fn deliver(&mut self, result: TaskResult<B::Output>) {
-        if let Some(recorder) = &self.run.recorder {
-            self.results.extend(recorder.settled(&result));
+        if self.ledger.is_some() {
+            self.deliver_others(&result);
         }
         self.results.push(result);
         if self.results.len() >= BATCH {

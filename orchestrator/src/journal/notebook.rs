@@ -67,8 +67,7 @@ impl<B: Durable> Notebook<B> for Page<B> {
 
     fn turn_page(&mut self, waker: &Waker) -> Turned {
         let records = std::mem::take(&mut self.records);
-        let store = self.recording.store();
-        let append = || store.append(records, Some(waker));
+        let append = || self.recording.append(records, Some(waker));
         let (position, horizon) = self.recording.horizon().append(&self.wakes, append);
         self.wakes.clear();
         Turned { position, horizon }

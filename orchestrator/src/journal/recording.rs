@@ -26,6 +26,7 @@ pub(super) struct Recording<B> {
     /// Set where ids are unique.
     ids: Option<Ids>,
     begun: AtomicBool,
+    has_appended: AtomicBool,
     /// The ordinal of the next task that is sent.
     next: Mutex<u64>,
     blueprint: PhantomData<fn() -> B>,
@@ -41,6 +42,7 @@ impl<B: Durable> Recording<B> {
             retry_failed,
             ids: unique_ids.then(Ids::default),
             begun: AtomicBool::new(false),
+            has_appended: AtomicBool::new(false),
             blueprint: PhantomData,
         }
     }
@@ -50,8 +52,13 @@ impl<B: Durable> Recording<B> {
         self.ids.as_ref()?.hash(id)
     }
 
-    pub(super) fn store(&self) -> &Store {
-        &self.store
+    /// Hands records over for the next commit. Gives their position.
+    pub(super) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
+        if !self.has_appended.swap(true, Ordering::Relaxed) && self.store.marks().finished.is_some()
+        {
+            self.store.mark(Mark::Finished, None, None);
+        }
+        self.store.append(records, waker)
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -181,7 +188,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
                     stage,
                     hash,
                 };
-                self.store.append(vec![record], None);
+                self.append(vec![record], None);
             }
             let outcome = match &result.outcome {
                 Err(error) => Err(error.copy()),
@@ -222,6 +229,10 @@ impl<B: Durable> Recorder<B> for Recording<B> {
     }
 
     fn finished(&self) {
+        // A run in which nothing ran was finished when it was.
+        if self.store.marks().finished.is_some() && !self.has_appended.load(Ordering::Relaxed) {
+            return;
+        }
         self.store
             .mark(Mark::Finished, Some(self.clock.now()), None);
     }
@@ -244,7 +255,7 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
             hash,
         };
         // Under the lock, so that what is on disk after a crash has no gap.
-        let position = self.store.append(vec![record], Some(waker));
+        let position = self.append(vec![record], Some(waker));
         *next += 1;
         Ok((ordinal, position))
     }

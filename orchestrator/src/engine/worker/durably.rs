@@ -18,7 +18,16 @@ where
     B: Blueprint,
     F: Future<Output = Driven<B>>,
 {
+    /// Delivers the results of tasks that are to have the same.
+    #[inline(never)]
+    pub(super) fn deliver_others(&mut self, result: &TaskResult<B::Output>) {
+        if let Some(recorder) = &self.run.recorder {
+            self.results.extend(recorder.settled(result));
+        }
+    }
+
     /// Notes where a task came to. It keeps its permit until that is committed.
+    #[inline(never)]
     pub(super) fn note(&mut self, came_to: CameTo<B>) {
         let Some(ledger) = &mut self.ledger else {
             return;
@@ -41,7 +50,15 @@ where
     }
 
     /// Goes on with the tasks that are committed.
+    #[inline]
     pub(super) fn settle(&mut self, turn: &mut Turn) {
+        if self.ledger.is_some() {
+            self.settle_all(turn);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_all(&mut self, turn: &mut Turn) {
         let Some(committed) = self.ledger.as_ref().map(Ledger::committed) else {
             return;
         };
@@ -114,6 +131,7 @@ where
     }
 
     /// Takes in a task from before. Gives it if it is in line now.
+    #[inline(never)]
     pub(super) fn resume(
         &mut self,
         id: TaskId,

@@ -14,6 +14,8 @@ mod ended;
 mod gates;
 mod inbox;
 mod intake;
+#[cfg(all(test, feature = "journal"))]
+mod killed;
 mod ledger;
 mod lock;
 mod outlet;

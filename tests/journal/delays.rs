@@ -61,6 +61,21 @@ async fn what_is_left_of_a_long_delay_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_that_passes_before_the_run_begins_counts() {
+    let place = Place::new();
+    let journal = place.journal().await.at(BEGIN);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let orchestrator = Orchestrator::new(Trace::default())
+        .journal(journal)
+        .unwrap();
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks([5_000])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop((results, orchestrator));
+    let took = gone_on(&place, &[5_000], BEGIN + Duration::from_secs(2)).await;
+    assert_about(took, 4_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delay_that_is_over_is_not_waited_for() {
     let place = Place::new();
     cut_off(&place, &[3_600_000, 4_000], Duration::from_secs(1)).await;

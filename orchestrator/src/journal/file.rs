@@ -19,7 +19,7 @@ pub struct Journal {
     opening: Opening,
     facts: Vec<(String, String)>,
     commits: Commits,
-    now: SystemTime,
+    clock: Clock,
     retry_failed: bool,
     unique_ids: bool,
 }
@@ -40,7 +40,7 @@ impl Journal {
             opening: Opening::new(path.as_ref())?,
             facts: Vec::new(),
             commits: Commits::OnAThread,
-            now: SystemTime::now(),
+            clock: Clock::new(SystemTime::now()),
             retry_failed: false,
             unique_ids: false,
         })
@@ -77,9 +77,9 @@ impl Journal {
         self
     }
 
-    /// The time of day; the system's unless set. From there it goes on with tokio's clock.
+    /// What time of day it is now; the system's unless set. From there it goes on with tokio's clock.
     pub fn at(mut self, now: SystemTime) -> Self {
-        self.now = now;
+        self.clock = Clock::new(now);
         self
     }
 
@@ -122,11 +122,10 @@ impl<B: Durable> Orchestrator<B> {
             steps: steps.chain([END.to_owned()]).collect(),
             facts: journal.facts,
         };
-        let clock = Clock::new(journal.now);
         let store = journal.opening.begin(&identity, run_id, journal.commits)?;
         let recording = Arc::new(Recording::<B>::new(
             store,
-            clock,
+            journal.clock,
             journal.retry_failed,
             journal.unique_ids,
         ));

@@ -10,32 +10,41 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     opened: Instant,
-    /// Unix milliseconds.
+    /// Unix milliseconds, and how much of the next one had passed.
     at: i64,
+    beyond: Duration,
 }
 
 impl Clock {
     pub(super) fn new(opened: SystemTime) -> Self {
-        let at = match opened.duration_since(UNIX_EPOCH) {
-            Ok(since) => millis(since),
-            Err(before) => -millis(before.duration()),
+        let (at, beyond) = match opened.duration_since(UNIX_EPOCH) {
+            Ok(since) => {
+                let beyond = Duration::from_nanos(u64::from(since.subsec_nanos() % 1_000_000));
+                (millis(since), beyond)
+            }
+            Err(before) => (-millis(before.duration()), Duration::ZERO),
         };
         Self {
             opened: Instant::now(),
             at,
+            beyond,
         }
     }
 
     /// Unix milliseconds.
     pub(super) fn now(&self) -> i64 {
-        self.at.saturating_add(millis(self.opened.elapsed()))
+        self.at.saturating_add(millis(self.since()))
     }
 
     /// When a pause that begins now is over, in unix milliseconds: not before it is.
     pub(super) fn end_of(&self, pause: Duration) -> i64 {
-        let since = self.opened.elapsed().saturating_add(pause);
+        let since = self.since().saturating_add(pause);
         let since = i64::try_from(since.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         self.at.saturating_add(since)
+    }
+
+    fn since(&self) -> Duration {
+        self.beyond + self.opened.elapsed()
     }
 
     /// When it will be that late.
@@ -72,6 +81,15 @@ mod tests {
         tokio::time::advance(Duration::from_micros(300)).await;
         assert_eq!(clock.end_of(Duration::from_micros(800)), 2);
         assert_eq!(clock.end_of(Duration::MAX), i64::MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn parts_of_a_millisecond_count() {
+        let clock = Clock::new(UNIX_EPOCH + Duration::from_micros(1_700));
+        assert_eq!(clock.now(), 1);
+        assert_eq!(clock.end_of(Duration::from_millis(5)), 7);
+        tokio::time::advance(Duration::from_micros(300)).await;
+        assert_eq!(clock.now(), 2);
     }
 
     #[tokio::test(start_paused = true)]

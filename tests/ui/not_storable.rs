@@ -1,4 +1,4 @@
-use orchestrator::{Orchestrator, blueprint};
+use orchestrator::{Journal, Orchestrator, blueprint};
 
 struct Fetched;
 struct P;
@@ -14,9 +14,8 @@ impl P {
     async fn emit(&self, _: &Fetched) {}
 }
 
-fn needs_durable<B: orchestrator::Durable>(_: B) {}
-
 fn main() {
-    let _ = Orchestrator::new(P);
-    needs_durable(P);
+    let orchestrator = Orchestrator::new(P);
+    let journal = Journal::open("run.db").unwrap();
+    let _ = orchestrator.journal(journal);
 }

@@ -10,7 +10,7 @@ use super::clock::Clock;
 use super::recording::Recording;
 use super::store::{Commits, Identity, Opening};
 use crate::engine::run_id;
-use crate::{Durable, Orchestrator, TaskResults};
+use crate::{Blueprint, Durable, Orchestrator, TaskResults};
 
 /// A file that a run is kept in, so that another process can go on with it.
 ///
@@ -102,8 +102,10 @@ impl fmt::Debug for Journal {
     }
 }
 
-impl<B: Durable> Orchestrator<B> {
+impl<B: Blueprint> Orchestrator<B> {
     /// The run is kept in this journal, and goes on where the journal has it.
+    ///
+    /// The blueprint has to be [`Durable`]: its input, its output and the types between its steps are stored.
     ///
     /// A journal is of one run: an orchestrator that has one opens one door, once.
     ///
@@ -115,7 +117,10 @@ impl<B: Durable> Orchestrator<B> {
     /// # Panics
     ///
     /// Outside a tokio runtime with a timer, where the clock is paused.
-    pub fn journal(self, journal: Journal) -> Result<Self, JournalError> {
+    pub fn journal(self, journal: Journal) -> Result<Self, JournalError>
+    where
+        B: Durable,
+    {
         let steps = B::STEPS.iter().map(|step| step.name().to_owned());
         let identity = Identity {
             blueprint: B::NAME.to_owned(),

@@ -4,6 +4,7 @@
 //! have left. (That SIGKILL leaves no more and no less is tested with `csv_runner`.) Time is paused, so
 //! commits are inline.
 
+mod broken;
 mod delays;
 mod finished;
 mod model;

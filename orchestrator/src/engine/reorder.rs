@@ -36,6 +36,18 @@ impl<O> Reorder<O> {
         self.next += 1;
         Some(result)
     }
+
+    /// The next result that is here, where no more will come: before a task that gave none, those behind
+    /// it would wait forever.
+    pub(super) fn pop_last(&mut self) -> Option<TaskResult<O>> {
+        while let Some(place) = self.places.pop_front() {
+            self.next += 1;
+            if place.is_some() {
+                return place;
+            }
+        }
+        None
+    }
 }
 
 impl<O> Drop for Reorder<O> {

@@ -98,7 +98,11 @@ impl<O> TaskResults<O> {
                 }
             }
         }
-        Poll::Ready(None)
+        let last = self.reorder.as_mut().and_then(Reorder::pop_last);
+        if last.is_some() {
+            self.delivery.window.deliver();
+        }
+        Poll::Ready(last)
     }
 
     fn next_at_hand(&mut self) -> Option<TaskResult<O>> {

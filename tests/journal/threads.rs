@@ -1,5 +1,8 @@
 //! With real time, several threads, and the thread that commits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::stream;
 use orchestrator::{Journal, Orchestrator, Task};
 
@@ -100,4 +103,32 @@ async fn tasks_that_are_sent_from_several_places_are_all_there() {
         .flat_map(|part| (0..25).map(move |it| part * 100 + it))
         .collect();
     assert_eq!(ids, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_at_a_journal_sees_how_it_stands_whatever_is_done_to_it_just_now() {
+    let place = Place::new();
+    // From here on there is one.
+    drop(place.orchestrator(Trace::default()).await);
+    let (path, ended) = (place.path(), Arc::new(AtomicBool::new(false)));
+    let looking = std::thread::spawn({
+        let ended = Arc::clone(&ended);
+        move || {
+            let mut seen = 0;
+            while !ended.load(Ordering::Relaxed) {
+                let status = Journal::status(&path).unwrap();
+                assert!(status.completed >= seen);
+                seen = status.completed;
+            }
+        }
+    });
+    // It is opened and closed again and again, and grows.
+    for round in 1..60 {
+        let orchestrator = Orchestrator::new(Trace::default())
+            .journal(place.open().await)
+            .unwrap();
+        orchestrator.execute_tasks(tasks(vec![0; round * 50])).await;
+    }
+    ended.store(true, Ordering::Relaxed);
+    looking.join().unwrap();
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -14,6 +16,10 @@ use super::shared::Marks;
 
 /// The most causes of failures, and the most wake-up times, that are given.
 const LISTED: i64 = 20;
+
+/// How long a file that can't be read is looked at again, and how often.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How a run stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +63,20 @@ pub(crate) struct Failure {
 /// If there is no journal, or it can't be read.
 pub(crate) fn status(path: &Path, now: i64) -> Result<Status, Error> {
     let path = &files::resolve(path).at(path, "looking")?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match look(path, now) {
+            // Somebody may be opening or closing it just now, which is not to be told from a file that is
+            // damaged.
+            Err(error) if matches!(error.kind(), Kind::Sqlite(..)) && Instant::now() < until => {
+                thread::sleep(PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
+fn look(path: &Path, now: i64) -> Result<Status, Error> {
     let doing = "reading the status";
     if !is_there(path)? {
         return Err(Error::new(path, Kind::Missing));

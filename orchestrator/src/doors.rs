@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream as _;
 use tokio::sync::mpsc;
 
-use crate::engine::{SendRecord, discard_all};
+use crate::engine::{Breaker, SendRecord, discard_all};
 use crate::{Task, TaskResult, TaskResults};
 
 /// The future of [`Orchestrator::execute_tasks`](crate::Orchestrator::execute_tasks): ready with all results, in the tasks' order.
@@ -77,7 +77,13 @@ pub struct TaskSender<I>(Sender<I>);
 
 enum Sender<I> {
     InMemory(mpsc::Sender<Task<I>>),
-    Recorded(mpsc::Sender<(u64, Task<I>)>, Arc<dyn SendRecord<I>>),
+    Recorded(Recorded<I>),
+}
+
+struct Recorded<I> {
+    sender: mpsc::Sender<(u64, Task<I>)>,
+    record: Arc<dyn SendRecord<I>>,
+    breaker: Breaker,
 }
 
 impl<I> TaskSender<I> {
@@ -88,8 +94,13 @@ impl<I> TaskSender<I> {
     pub(crate) fn recorded(
         sender: mpsc::Sender<(u64, Task<I>)>,
         record: Arc<dyn SendRecord<I>>,
+        breaker: Breaker,
     ) -> Self {
-        Self(Sender::Recorded(sender, record))
+        Self(Sender::Recorded(Recorded {
+            sender,
+            record,
+            breaker,
+        }))
     }
 
     /// Sends a task; waits while the run can take no more.
@@ -113,8 +124,8 @@ impl<I> TaskSender<I> {
                 .send(task)
                 .await
                 .map_err(|mpsc::error::SendError(task)| SendError(task)),
-            Sender::Recorded(sender, record) => match sender.reserve().await {
-                Ok(permit) => Recording::new(permit, task, &**record).await,
+            Sender::Recorded(recorded) => match recorded.sender.reserve().await {
+                Ok(permit) => Recording::new(permit, task, recorded).await,
                 Err(_) => Err(SendError(task)),
             },
         }
@@ -125,9 +136,11 @@ impl<I> Clone for TaskSender<I> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Sender::InMemory(sender) => Sender::InMemory(sender.clone()),
-            Sender::Recorded(sender, record) => {
-                Sender::Recorded(sender.clone(), Arc::clone(record))
-            }
+            Sender::Recorded(recorded) => Sender::Recorded(Recorded {
+                sender: recorded.sender.clone(),
+                record: Arc::clone(&recorded.record),
+                breaker: recorded.breaker.clone(),
+            }),
         })
     }
 }
@@ -136,21 +149,17 @@ impl<I> Clone for TaskSender<I> {
 struct Recording<'a, I> {
     permit: Option<mpsc::Permit<'a, (u64, Task<I>)>>,
     task: Option<Task<I>>,
-    record: &'a dyn SendRecord<I>,
+    to: &'a Recorded<I>,
     /// Its ordinal, and the position that has to be committed.
     recorded: Option<(u64, u64)>,
 }
 
 impl<'a, I> Recording<'a, I> {
-    fn new(
-        permit: mpsc::Permit<'a, (u64, Task<I>)>,
-        task: Task<I>,
-        record: &'a dyn SendRecord<I>,
-    ) -> Self {
+    fn new(permit: mpsc::Permit<'a, (u64, Task<I>)>, task: Task<I>, to: &'a Recorded<I>) -> Self {
         Self {
             permit: Some(permit),
             task: Some(task),
-            record,
+            to,
             recorded: None,
         }
     }
@@ -167,12 +176,12 @@ impl<'a, I> Recording<'a, I> {
         let position = match (self.recorded, &self.task) {
             (Some((_, position)), _) => position,
             (None, Some(task)) => {
-                let recorded = self.record.record(task, cx.waker())?;
+                let recorded = self.to.record.record(task, cx.waker())?;
                 self.recorded.insert(recorded).1
             }
             (None, None) => return Poll::Ready(Ok(())),
         };
-        self.record.poll_committed(position, cx)
+        self.to.record.poll_committed(position, cx)
     }
 }
 
@@ -181,11 +190,11 @@ impl<I> Future for Recording<'_, I> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let recorded = ready!(this.poll_recorded(cx));
-        if recorded.is_err()
-            && let Some(task) = this.task.take()
-        {
-            return Poll::Ready(Err(SendError(task)));
+        if let Err(error) = ready!(this.poll_recorded(cx)) {
+            this.to.breaker.break_down(error);
+            if let Some(task) = this.task.take() {
+                return Poll::Ready(Err(SendError(task)));
+            }
         }
         this.hand_over();
         Poll::Ready(Ok(()))

@@ -127,7 +127,9 @@ impl<B: Blueprint> Orchestrator<B> {
     /// No step begins then, and nothing more is pulled from a stream; executing steps have the grace
     /// time to finish. Every task that was handed over (pulled from a stream, sent, or given to
     /// [`execute_tasks`](Orchestrator::execute_tasks)) still gives its result, of the kind
-    /// [`Cancelled`](crate::TaskErrorKind::Cancelled) if it was not through.
+    /// [`Cancelled`](crate::TaskErrorKind::Cancelled) if it was not through. (But for a run that goes on with
+    /// tasks that were sent to an earlier one: while those are looked up, a shutdown leaves the rest, and what
+    /// is sent meanwhile, in the journal.)
     ///
     /// ```
     /// # use std::time::Duration;
@@ -265,8 +267,14 @@ impl<B: Blueprint> Orchestrator<B> {
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
         if let Some(sent) = &self.sent {
             let (sender, receiver) = mpsc::channel(capacity);
-            let results = engine::start_handed(self.setup(self.order), Recorded::new(receiver));
-            return (TaskSender::recorded(sender, Arc::clone(sent)), results);
+            let next = self
+                .recorder
+                .as_ref()
+                .map_or(0, |recorder| recorder.known());
+            let source = Recorded::new(receiver, next);
+            let results = engine::start_handed(self.setup(self.order), source);
+            let sender = TaskSender::recorded(sender, Arc::clone(sent), results.breaker());
+            return (sender, results);
         }
         let (sender, receiver) = mpsc::channel(capacity);
         let results = engine::start_handed(self.setup(self.order), Received(receiver));

@@ -1,11 +1,12 @@
 //! A run that can't be recorded any more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::stream;
-use orchestrator::{Order, TaskErrorKind, blueprint};
+use orchestrator::{Orchestrator, Order, Task, TaskErrorKind, blueprint};
 
+use crate::trace::Trace;
 use crate::{Place, line, tasks};
 
 /// Waits so many seconds; what its last step yields can't be written down if they are odd.
@@ -65,7 +66,7 @@ async fn a_value_that_cannot_be_written_stops_the_run() {
     assert!(
         error
             .to_string()
-            .contains("a value could not be written down: panicked: not me"),
+            .contains("a value could not be read or written: panicked: not me"),
         "{error}"
     );
 }
@@ -89,4 +90,108 @@ async fn results_are_not_held_up_by_tasks_that_are_left_on_disk() {
     assert!(lines[2].starts_with("103 Cancelled"), "{}", lines[2]);
     assert_eq!(lines.len(), 3);
     assert!(results.stopped_by().is_some());
+}
+
+/// Makes the journal refuse records that fulfil this condition, as a disk would.
+fn fail(place: &Place, when: &str) {
+    let journal = rusqlite::Connection::open(place.path()).unwrap();
+    let trigger = format!(
+        "CREATE TRIGGER broken BEFORE INSERT ON log WHEN {when} BEGIN SELECT RAISE(ABORT, 'disk'); END"
+    );
+    journal.busy_timeout(Duration::from_secs(5)).unwrap();
+    journal.execute_batch(&trigger).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_completed_when_the_disk_failed_is_delivered() {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    fail(&place, "NEW.id = 102 AND NEW.stage = 1");
+    let results = orchestrator.execute_tasks(tasks([60_000, 0, 5_000])).await;
+    let lines: Vec<_> = results.iter().map(line).collect();
+    assert_eq!(lines[0], "101 \"waited 0\"");
+    assert!(
+        lines[1].starts_with("102 Cancelled last: stopped: "),
+        "{lines:?}"
+    );
+    assert!(lines[1].contains("run.db"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_broke_goes_on_when_the_disk_is_well_again() {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    fail(&place, "NEW.id = 101 AND NEW.stage = 1");
+    let input = tasks([60_000, 0, 5_000, 1]);
+    orchestrator.execute_tasks(input.clone()).await;
+    drop(orchestrator);
+    let journal = rusqlite::Connection::open(place.path()).unwrap();
+    journal.execute_batch("DROP TRIGGER broken").unwrap();
+    drop(journal);
+    let results = place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(input)
+        .await;
+    assert!(results.iter().all(|result| result.outcome.is_ok()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_cannot_be_recorded_ends_the_run() {
+    let place = Place::new();
+    let (sender, mut results) = place.orchestrator(Trace::default()).await.channel(4);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    fail(&place, "TRUE");
+    let error = sender.send(Task::new(1, 7)).await.unwrap_err();
+    assert_eq!(error.0.input, 7);
+    // Though the sender is still there.
+    assert!(results.recv().await.is_none());
+    assert!(results.stopped_by().is_some());
+    drop(sender);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_run_that_breaks_at_any_time_gives_no_result_twice_and_none_that_is_not_on_disk() {
+    for _ in 0..12 {
+        let place = Place::new();
+        let orchestrator = Orchestrator::new(Trace::default())
+            .journal(place.open().await)
+            .unwrap()
+            .concurrency(fastrand::usize(1..50));
+        let input = (0..3_000).map(|id| {
+            let delay = [0, 30, 60_000, 1][usize::try_from(id % 4).unwrap()];
+            Task::new(id, delay)
+        });
+        let mut results = orchestrator.execute_tasks_streaming(stream::iter(input));
+        let after = Duration::from_micros(fastrand::u64(..20_000));
+        let breaking = async {
+            tokio::time::sleep(after).await;
+            tokio::task::block_in_place(|| fail(&place, "TRUE"));
+        };
+        let receiving = async {
+            let (mut ordinals, mut completed) = (HashSet::new(), Vec::new());
+            // If all but those that wait on disk have ended, there is nothing left to break.
+            while ordinals.len() < 2_250
+                && let Some(result) = results.recv().await
+            {
+                assert!(ordinals.insert(result.ordinal), "{} twice", result.ordinal);
+                if result.outcome.is_ok() {
+                    completed.push(result.ordinal);
+                }
+            }
+            completed
+        };
+        let ((), completed) = tokio::join!(breaking, receiving);
+        drop((results, orchestrator));
+        drop(place.open().await);
+        let journal = rusqlite::Connection::open(place.path()).unwrap();
+        let mut is_there = journal
+            .prepare("SELECT COUNT(*) FROM newest WHERE ordinal = ?1 AND stage = 1")
+            .unwrap();
+        for ordinal in completed.iter().take(20) {
+            let ordinal = ordinal.cast_signed();
+            let count: i64 = is_there.query_row([ordinal], |row| row.get(0)).unwrap();
+            assert_eq!(count, 1, "{ordinal}");
+        }
+    }
 }

@@ -154,3 +154,51 @@ async fn a_journal_is_of_one_run() {
     orchestrator.execute_tasks(tasks([0])).await;
     orchestrator.execute_tasks(tasks([0])).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_input_panicked_is_not_finished() {
+    use futures_util::{FutureExt as _, StreamExt as _, stream};
+
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let input = stream::iter(0..3).map(|number| {
+        assert!(number < 2, "no third");
+        orchestrator::Task::new(number, 0)
+    });
+    let mut results = orchestrator.execute_tasks_streaming(input);
+    for _ in 0..2 {
+        results.recv().await.unwrap();
+    }
+    let end = std::panic::AssertUnwindSafe(results.recv())
+        .catch_unwind()
+        .await;
+    assert!(end.is_err());
+    assert_eq!(Journal::status(place.path()).unwrap().finished, None);
+}
+
+struct Floats;
+
+#[orchestrator::blueprint]
+impl Floats {
+    #[step]
+    async fn only(&self, number: f64) -> f64 {
+        number
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn floats_come_back_as_they_were() {
+    let place = Place::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    let numbers: Vec<f64> = (0..1_000).map(|_| random.f64() * 1e10).collect();
+    for _ in 0..2 {
+        let results = place
+            .orchestrator(Floats)
+            .await
+            .execute_tasks(tasks(numbers.clone()))
+            .await;
+        for (result, number) in results.iter().zip(&numbers) {
+            assert_eq!(result.outcome.as_ref().unwrap().to_bits(), number.to_bits());
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod model;
 mod refused;
 mod resumed;
 mod sent;
+mod shutdown;
 mod status;
 mod threads;
 mod trace;

@@ -110,6 +110,36 @@ async fn an_input_that_is_shorter_stops_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tasks_at_hand_that_are_too_few_run_not_at_all() {
+    let place = Place::new();
+    place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0, 1]))
+        .await;
+    let results = place
+        .orchestrator(Trace::default())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let error = results[0].outcome.as_ref().unwrap_err().to_string();
+    assert!(error.contains("the input ends after 1 tasks"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_facts_of_one_name_the_later_counts() {
+    let place = Place::new();
+    let journal = place.journal().await.fact("a", "1").fact("a", "2");
+    drop(
+        Orchestrator::new(Trace::default())
+            .journal(journal)
+            .unwrap(),
+    );
+    let journal = place.journal().await.fact("a", "2");
+    assert!(Orchestrator::new(Trace::default()).journal(journal).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn tasks_that_were_sent_are_not_read() {
     let place = Place::new();
     {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::trace::Trace;
 use crate::{Place, line};
-use orchestrator::Task;
+use orchestrator::{Orchestrator, Order, Task};
 
 #[tokio::test(start_paused = true)]
 async fn a_task_is_on_disk_when_send_returns() {
@@ -93,4 +93,75 @@ async fn sending_to_a_run_that_is_over_gives_the_task_back() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     let error = sender.send(Task::new(1, 7)).await.unwrap_err();
     assert_eq!(error.0.input, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_failed_stay_failed_whatever_is_asked_for() {
+    let place = Place::new();
+    {
+        let (sender, mut results) = place.orchestrator(Trace::default()).await.channel(4);
+        for input in [-1, 0] {
+            sender.send(Task::new(1, input)).await.unwrap();
+        }
+        drop(sender);
+        while results.recv().await.is_some() {}
+    }
+    let journal = place.journal().await.retry_failed();
+    let mut results = Orchestrator::new(Trace::default())
+        .journal(journal)
+        .unwrap()
+        .resume();
+    let mut count = 0;
+    while let Some(result) = results.recv().await {
+        assert!(result.replayed);
+        count += 1;
+    }
+    assert_eq!((count, results.stopped_by().is_none()), (2, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_senders_and_a_small_window_come_to_an_end_in_order() {
+    for _ in 0..5 {
+        let place = Place::new();
+        let orchestrator = Orchestrator::new(Trace::default())
+            .journal(place.open().await)
+            .unwrap();
+        let (sender, mut results) = orchestrator.window(4).order(Order::Input).channel(64);
+        for part in 0..64 {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                for number in 0..10 {
+                    sender
+                        .send(Task::new(part * 100 + number, 0))
+                        .await
+                        .unwrap();
+                }
+            });
+        }
+        drop(sender);
+        let mut next = 0;
+        while let Some(result) = results.recv().await {
+            assert_eq!(result.ordinal, next);
+            next += 1;
+        }
+        assert_eq!(next, 640);
+    }
+}
+
+#[tokio::test]
+async fn a_send_that_is_not_awaited_holds_up_no_later_one_for_good() {
+    let place = Place::new();
+    let orchestrator = Orchestrator::new(Trace::default())
+        .journal(place.open().await)
+        .unwrap();
+    let (sender, mut results) = orchestrator.window(1).order(Order::Input).channel(8);
+    let mut first = Box::pin(sender.send(Task::new(1, 0)));
+    let _ = futures_util::FutureExt::now_or_never(&mut first);
+    sender.send(Task::new(2, 0)).await.unwrap();
+    first.await.unwrap();
+    drop(sender);
+    for ordinal in 0..2 {
+        assert_eq!(results.recv().await.unwrap().ordinal, ordinal);
+    }
+    assert!(results.recv().await.is_none());
 }

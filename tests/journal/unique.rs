@@ -1,7 +1,7 @@
 //! Ids that are unique: a task that comes again is the task that came before.
 
 use futures_util::stream;
-use orchestrator::{Orchestrator, Task, TaskErrorKind};
+use orchestrator::{Journal, Orchestrator, Task, TaskErrorKind};
 
 use crate::trace::Trace;
 use crate::{Place, line};
@@ -106,4 +106,49 @@ async fn who_waits_for_a_task_that_is_cancelled_is_cancelled() {
         kinds.push(result.outcome.unwrap_err().kind());
     }
     assert_eq!(kinds, [TaskErrorKind::Cancelled; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_when_the_first_was_cancelled_is_cancelled_too() {
+    let (place, trace) = (Place::new(), Trace::default());
+    let token = tokio_util::sync::CancellationToken::new();
+    let orchestrator = unique(&place, &trace)
+        .await
+        .window(1)
+        .shutdown(token.clone());
+    let run =
+        tokio::spawn(orchestrator.execute_tasks([Task::new(1, 60_000), Task::new(1, 60_000)]));
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    token.cancel();
+    assert_eq!(run.await.unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_sent_again_is_not_left_at_a_step() {
+    let (place, trace) = (Place::new(), Trace::default());
+    let (sender, mut results) = unique(&place, &trace).await.channel(8);
+    sender.send(Task::new(1, 0)).await.unwrap();
+    results.recv().await.unwrap();
+    for input in [0, 9] {
+        sender.send(Task::new(1, input)).await.unwrap();
+    }
+    drop(sender);
+    while results.recv().await.is_some() {}
+    let status = Journal::status(place.path()).unwrap();
+    assert_eq!(
+        status.steps.iter().map(|step| step.ready).sum::<u64>(),
+        0,
+        "{status:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_was_refused_once_is_run_when_it_is_right_again() {
+    let place = Place::new();
+    run(&place, &Trace::default(), &[(1, 5)]).await;
+    let lines = run(&place, &Trace::default(), &[(1, 6), (1, 5)]).await;
+    assert!(lines[0].starts_with("1 Refused"), "{lines:?}");
+    assert!(lines[1].contains("waited 5"), "{lines:?}");
+    let lines = run(&place, &Trace::default(), &[(1, 5), (1, 5)]).await;
+    assert_eq!(lines, ["1 \"waited 5\" (replayed)"; 2]);
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio_util::sync::WaitForCancellationFuture;
 
-use super::contain::{contain_call, poll_contained};
+use super::contain::{contain_call, contained, poll_contained};
 use super::intake::{Admitted, Arrival, Ended};
 use super::pace::BATCH;
 use super::recall::Recall;
@@ -36,6 +36,7 @@ where
         batch: Vec::with_capacity(BATCH),
         admitted: 0,
         ended: false,
+        panicked: false,
     };
     std::future::poll_fn(|cx| admission.poll(cancelled.as_mut(), abandoned.as_mut(), cx)).await;
     let Admission { source, batch, .. } = admission;
@@ -57,6 +58,8 @@ struct Admission<'run, B: Blueprint, S> {
     admitted: u64,
     /// Whether the source has ended.
     ended: bool,
+    /// Whether it ended by a panic.
+    panicked: bool,
 }
 
 impl<B, S> Admission<'_, B, S>
@@ -132,6 +135,7 @@ where
             }
             Poll::Ready(Err(panic)) => {
                 self.run.outlet.panicked(panic);
+                self.panicked = true;
                 return Poll::Ready(false);
             }
             Poll::Pending => return Poll::Pending,
@@ -155,7 +159,7 @@ where
             self.batch.push(stopped::<B>(id, ordinal, reason));
             return;
         }
-        match recall.meet(ordinal, task) {
+        match contained(|| recall.meet(ordinal, task)) {
             Ok(Some(task)) => self.batch.push(task),
             Ok(None) => {}
             Err(error) => {

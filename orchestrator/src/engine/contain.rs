@@ -16,6 +16,15 @@ pub(super) fn contain_call<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(call))
 }
 
+/// Calls what reads or writes a value of the user's, and turns its panic into an error.
+pub(crate) fn contained<T>(call: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    contain_call(call).unwrap_or_else(|panic| {
+        let error = anyhow::anyhow!("panicked: {}", message(&panic));
+        discard(panic);
+        Err(error.context("a value could not be read or written"))
+    })
+}
+
 /// Polls something of the user's and turns its panic into an error.
 pub(super) fn poll_contained<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Result<T, Panic>> {
     match contain_call(poll) {

@@ -164,7 +164,7 @@ impl Recorder<Steps> for Record {
         Vec::new()
     }
 
-    fn is_far(&self, _: Wake) -> bool {
+    fn is_far(&self, _: u64, _: Wake) -> bool {
         false
     }
 

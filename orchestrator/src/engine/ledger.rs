@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::contain::{contain_call, discard, message};
+use super::contain::{contained, discard};
 use super::drive::CameTo;
 use super::record::{Notebook, Recorder};
 use crate::{Blueprint, TaskErrorKind};
@@ -71,20 +71,15 @@ impl<B: Blueprint> Ledger<B> {
     ) -> Result<Option<CameTo<B>>, (anyhow::Error, CameTo<B>)> {
         let notebook = &mut self.notebook;
         // To write a value down is the user's code.
-        let noted = contain_call(|| match &came_to {
+        let noted = match &came_to {
             CameTo::Ended(result) if is_cancelled(result.outcome.as_ref().err()) => None,
-            CameTo::Ended(result) => Some(notebook.ended(result).map(|()| None)),
+            CameTo::Ended(result) => Some(contained(|| notebook.ended(result).map(|()| None))),
             CameTo::Waits(task, _) if task.attempt > 1 => None,
-            CameTo::Waits(task, pause) => {
-                Some(notebook.stands(task.id, task.ordinal, &task.state, *pause))
-            }
+            CameTo::Waits(task, pause) => Some(contained(|| {
+                notebook.stands(task.id, task.ordinal, &task.state, *pause)
+            })),
             CameTo::AtGate(_) => None,
-        });
-        let noted = noted.unwrap_or_else(|panic| {
-            let error = anyhow::anyhow!("panicked: {}", message(&panic));
-            discard(panic);
-            Some(Err(error.context("a value could not be written down")))
-        });
+        };
         match noted {
             None => Ok(Some(came_to)),
             Some(Err(error)) => Err((error, came_to)),

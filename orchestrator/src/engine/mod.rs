@@ -48,6 +48,8 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "journal")]
+pub(crate) use contain::contained;
 pub(crate) use contain::discard_all;
 pub(crate) use gates::Gates;
 pub(crate) use permits::Permits;
@@ -57,6 +59,7 @@ pub(crate) use record::{Recorder, SendRecord, Way};
 pub(crate) use source::{AllAtHand, Received, Recorded, Source};
 pub(crate) use stats::Gauges;
 
+pub(crate) use results::Breaker;
 pub use results::TaskResults;
 pub use stats::Stats;
 
@@ -131,7 +134,12 @@ where
         } else {
             Way::Read
         };
-        if let Err(error) = recorder.begin(way) {
+        let most = source.most().map_or(u64::MAX, |most| most as u64);
+        let begun = recorder.begin(way).and_then(|()| match way {
+            Way::Read => recall::check_length(most, recorder.known()),
+            Way::Sent => Ok(()),
+        });
+        if let Err(error) = begun {
             ending.break_down(error);
         }
     }

@@ -13,6 +13,15 @@ use crate::{Blueprint, Task, TaskError, TaskId};
 /// How many tasks are looked up at a time.
 const PORTION: u64 = 1_024;
 
+/// Checks that an input of so many tasks is not shorter than what is known.
+pub(super) fn check_length(tasks: u64, known: u64) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        tasks >= known,
+        "the input ends after {tasks} tasks, where the journal has {known} or more: run with the input that the journal was begun with"
+    );
+    Ok(())
+}
+
 /// What admission knows of tasks from before.
 pub(super) struct Recall<B: Blueprint> {
     recorder: Arc<dyn Recorder<B>>,
@@ -137,13 +146,13 @@ impl<B: Blueprint> Recall<B> {
         } = recalled;
         let met = self.recorder.meet(id, ordinal, input.as_ref(), hash);
         discard(input);
-        Ok(met?.admit(id, ordinal, || self.arrival(known)))
+        Ok(met?.admit(id, ordinal, || self.arrival(ordinal, known)))
     }
 
     /// What a known task arrives as. `None` if its delay ends late.
-    fn arrival(&self, known: Known<B>) -> Option<Arrival<B>> {
+    fn arrival(&self, ordinal: u64, known: Known<B>) -> Option<Arrival<B>> {
         if let Known::Stands(_, Some(wake)) = &known
-            && self.recorder.is_far(*wake)
+            && self.recorder.is_far(ordinal, *wake)
         {
             discard(known);
             return None;

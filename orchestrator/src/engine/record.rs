@@ -53,7 +53,7 @@ pub(crate) trait Recorder<B: Blueprint>: Send + Sync + 'static {
 
     /// Whether a recalled delay ends so late that the task is left where it is recorded, for [`Far`] to
     /// bring back.
-    fn is_far(&self, wake: Wake) -> bool;
+    fn is_far(&self, ordinal: u64, wake: Wake) -> bool;
 
     /// The time, in unix milliseconds.
     fn now(&self) -> i64;

@@ -36,6 +36,16 @@ pub struct TaskResults<O> {
     ended: bool,
 }
 
+/// For who finds, elsewhere, that a run can't go on.
+#[derive(Clone)]
+pub(crate) struct Breaker(Arc<Ending>);
+
+impl Breaker {
+    pub(crate) fn break_down(&self, error: anyhow::Error) {
+        self.0.break_down(error);
+    }
+}
+
 /// The parts of a run that delivery touches.
 pub(super) struct Delivery<O> {
     pub(super) outlet: Arc<Outlet<O>>,
@@ -74,6 +84,10 @@ impl<O> TaskResults<O> {
     /// be gone on with. Never so in memory.
     pub fn stopped_by(&self) -> Option<&anyhow::Error> {
         self.delivery.ending.broken().map(|error| &**error)
+    }
+
+    pub(crate) fn breaker(&self) -> Breaker {
+        Breaker(Arc::clone(&self.delivery.ending))
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<TaskResult<O>>> {

@@ -1,5 +1,6 @@
 //! Where a run's tasks come from: [`Source`], one for each way in.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -84,16 +85,21 @@ impl<I> Drop for Received<I> {
 
 /// Tasks that were recorded when they were sent, each with its ordinal. Those that were recorded before
 /// come first.
+///
+/// They are handed over as they are committed, which may be in another order: who comes early waits.
 pub(crate) struct Recorded<I> {
     receiver: mpsc::Receiver<(u64, Task<I>)>,
-    given: Option<u64>,
+    next: u64,
+    early: BTreeMap<u64, Task<I>>,
 }
 
 impl<I> Recorded<I> {
-    pub(crate) fn new(receiver: mpsc::Receiver<(u64, Task<I>)>) -> Self {
+    /// `next` is the ordinal of the first task that will be sent.
+    pub(crate) fn new(receiver: mpsc::Receiver<(u64, Task<I>)>, next: u64) -> Self {
         Self {
             receiver,
-            given: None,
+            next,
+            early: BTreeMap::new(),
         }
     }
 }
@@ -102,11 +108,20 @@ impl<I: Send + 'static> Source for Recorded<I> {
     type Input = I;
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Task<I>>> {
-        let task = ready!(self.receiver.poll_recv(cx));
-        Poll::Ready(task.map(|(ordinal, task)| {
-            self.given = Some(ordinal);
-            task
-        }))
+        loop {
+            if let Some(task) = self.early.remove(&self.next) {
+                self.next += 1;
+                return Poll::Ready(Some(task));
+            }
+            let Some((ordinal, task)) = ready!(self.receiver.poll_recv(cx)) else {
+                // Behind a task that was never handed over, since the journal broke.
+                return Poll::Ready(self.early.pop_first().map(|(ordinal, task)| {
+                    self.next = ordinal + 1;
+                    task
+                }));
+            };
+            self.early.insert(ordinal, task);
+        }
     }
 
     fn close(&mut self) {
@@ -114,7 +129,7 @@ impl<I: Send + 'static> Source for Recorded<I> {
     }
 
     fn given(&self) -> Option<u64> {
-        self.given
+        Some(self.next - 1)
     }
 
     fn recalls_all(&self) -> bool {
@@ -126,6 +141,7 @@ impl<I> Drop for Recorded<I> {
     fn drop(&mut self) {
         self.receiver.close();
         discard_all(std::iter::from_fn(|| self.receiver.try_recv().ok()));
+        discard_all(std::mem::take(&mut self.early));
     }
 }
 

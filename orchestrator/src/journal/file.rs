@@ -27,8 +27,8 @@ pub struct Journal {
 impl Journal {
     /// The journal at this path, or a new one.
     ///
-    /// It is held (by a lock on `PATH.lock`, a file that stays) until the run is over and the
-    /// orchestrator is dropped. Nothing is written as yet: a new journal is made by
+    /// It is held (by a lock on `PATH.lock`, a file that stays) until the run is over, and the
+    /// orchestrator and every [`TaskSender`](crate::TaskSender) are dropped. Nothing is written as yet: a new journal is made by
     /// [`Orchestrator::journal`].
     ///
     /// # Errors
@@ -52,15 +52,19 @@ impl Journal {
     }
 
     /// Something that must be the same whenever the run is gone on with, such as the hash of its input:
-    /// the journal is refused where it is not. Values are stored as they are, so no secrets.
+    /// the journal is refused where it is not. Values are stored as they are, so no secrets. Of two with one
+    /// name the later one counts.
     pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.facts.push((name.into(), value.into()));
+        let name = name.into();
+        self.facts.retain(|(other, _)| *other != name);
+        self.facts.push((name, value.into()));
         self
     }
 
     /// Tasks that failed before run again, from their first step; those that completed do not.
     ///
-    /// For the doors whose input is read again: of a task that was sent, only its last state is kept.
+    /// For the doors whose input is read again; of a task that was sent only its last state is kept, so it
+    /// stays failed.
     pub fn retry_failed(mut self) -> Self {
         self.retry_failed = true;
         self

@@ -1,6 +1,7 @@
 //! Delays that end late: they wait on disk, and nowhere else. [`Horizon`] says which, [`OnDisk`] brings
 //! them back.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -15,8 +16,8 @@ use crate::engine::{Far, Recalled, Wake};
 
 /// Up to when delays wait in memory.
 ///
-/// **Invariant:** a task in memory has no record that ends after it; a task on disk ends after it, and
-/// its record was appended before the horizon is moved past its end.
+/// **Invariant:** a task on disk ends after it, and its record was appended before the horizon is moved past
+/// its end. A task in memory ends before it, or is one of those that are named here.
 #[derive(Debug)]
 pub(super) struct Horizon(Mutex<State>);
 
@@ -30,6 +31,12 @@ struct State {
     position: u64,
     /// Who brings them back, as long as there are none.
     waker: Option<Waker>,
+    /// While the horizon is being moved: the ordinals of tasks in memory that end before where it goes, and
+    /// whose records may be found on the way.
+    near: Option<Vec<u64>>,
+    /// The ordinals of tasks in memory that are recorded to end later than they may, since the clock was set
+    /// back.
+    early: HashSet<u64>,
 }
 
 impl Horizon {
@@ -39,31 +46,44 @@ impl Horizon {
             far: 0,
             position: 0,
             waker: None,
+            near: None,
+            early: HashSet::new(),
         }))
     }
 
     /// Whether a task that was recorded before is left on disk.
-    pub(super) fn is_far(&self, wake: Wake) -> bool {
+    pub(super) fn is_far(&self, ordinal: u64, wake: Wake, now: i64) -> bool {
         let mut state = self.lock();
         // The end of a shorter delay is not looked for.
-        let is_far = is_long(wake.full) && wake.at > state.at;
-        if is_far {
-            state.add(1);
+        if !is_long(wake.full) || wake.at <= state.at {
+            return false;
         }
-        is_far
+        let left = Duration::from_millis(u64::try_from(wake.at.saturating_sub(now)).unwrap_or(0));
+        if left > wake.full {
+            state.early.insert(ordinal);
+            return false;
+        }
+        state.add(1);
+        true
     }
 
-    /// Appends records of which some are of long delays, ending at `wakes`. Gives their position, and
-    /// the horizon as it was then.
-    pub(super) fn append(&self, wakes: &[i64], append: impl FnOnce() -> u64) -> (u64, i64) {
+    /// Appends records of which some are of long delays: `wakes` has their ordinals and ends. Gives their
+    /// position, and the horizon as it was then.
+    pub(super) fn append(&self, wakes: &[(u64, i64)], append: impl FnOnce() -> u64) -> (u64, i64) {
         let mut state = self.lock();
         let position = append();
-        let far = wakes.iter().filter(|wake| **wake > state.at).count();
+        let at = state.at;
+        let is_far = |(_, wake): &&(u64, i64)| *wake > at;
+        let far = wakes.iter().filter(is_far).count();
+        if let Some(near) = &mut state.near {
+            let ends_before = wakes.iter().filter(|wake| !is_far(wake));
+            near.extend(ends_before.map(|(ordinal, _)| *ordinal));
+        }
         if far > 0 {
             state.position = position;
             state.add(far as u64);
         }
-        (position, state.at)
+        (position, at)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -103,6 +123,8 @@ pub(super) struct OnDisk<B: Durable> {
 struct Slice {
     until: i64,
     position: u64,
+    /// How many tasks had been admitted when the horizon was moved.
+    admitted: u64,
 }
 
 impl<B: Durable> OnDisk<B> {
@@ -117,7 +139,7 @@ impl<B: Durable> OnDisk<B> {
     }
 
     /// Waits until it is time to move the horizon, and moves it.
-    fn poll_slice(&mut self, all: bool, cx: &mut Context<'_>) -> Poll<Slice> {
+    fn poll_slice(&mut self, admitted: u64, all: bool, cx: &mut Context<'_>) -> Poll<Slice> {
         if let Some(slice) = self.slice.take() {
             return Poll::Ready(slice);
         }
@@ -135,9 +157,11 @@ impl<B: Durable> OnDisk<B> {
             let next = ahead(clock.now());
             if all || next.saturating_sub(state.at) >= slice {
                 state.at = if all { i64::MAX } else { next };
+                state.near = Some(Vec::new());
                 return Poll::Ready(Slice {
                     until: state.at,
                     position: state.position,
+                    admitted,
                 });
             }
             let at = clock.instant(state.at.saturating_sub(ahead(0) - slice));
@@ -162,7 +186,7 @@ impl<B: Durable> Far<B> for OnDisk<B> {
         cx: &mut Context<'_>,
     ) -> Poll<anyhow::Result<Vec<Recalled<B>>>> {
         loop {
-            let slice = std::task::ready!(self.poll_slice(all, cx));
+            let slice = std::task::ready!(self.poll_slice(admitted, all, cx));
             match self.recording.poll_committed_until(slice.position, cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -172,9 +196,13 @@ impl<B: Durable> Far<B> for OnDisk<B> {
                 }
             }
             let after = std::mem::replace(&mut self.done, slice.until);
-            let due = self.recording.due(after, slice.until, admitted);
-            if let Ok(due) = &due {
+            let mut due = self.recording.due(after, slice.until, slice.admitted);
+            if let Ok(due) = &mut due {
                 let mut state = self.recording.horizon().lock();
+                let near: HashSet<u64> = state.near.take().into_iter().flatten().collect();
+                due.retain(|task| {
+                    !near.contains(&task.ordinal) && !state.early.contains(&task.ordinal)
+                });
                 state.far = state.far.saturating_sub(due.len() as u64);
                 if due.is_empty() {
                     continue;

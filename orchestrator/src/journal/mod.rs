@@ -63,6 +63,8 @@
 //! * **After a commit that failed nothing is tried again on this journal.** The run stops
 //!   ([`TaskResults::stopped_by`](crate::TaskResults::stopped_by) says why), and what was committed is kept.
 //!   A task whose delay waits on disk gives no result then.
+//! * **Time that the machine was suspended** counts from the next process on: within one, a delay goes by
+//!   tokio's clock, which stands still meanwhile.
 //!
 //! # Doors
 //!
@@ -81,6 +83,9 @@
 //! steps, a step may be renamed if the option `name` keeps the old name, and a type may gain a field with
 //! `#[serde(default)]`: tasks on their way go on. A blueprint that lost a step at which tasks stand is
 //! refused, with those tasks. A value that can't be read stops the run and fails no task.
+//!
+//! JSON has its limits: a float that is no number (NaN, infinity) is written as `null` and can't be read
+//! again, `Some(None)` comes back as `None`, and maps have texts or numbers as keys.
 //!
 //! What else must stay the same for a run to make sense (a hash of its input, say) is put down as a
 //! [`fact`](Journal::fact), and compared.

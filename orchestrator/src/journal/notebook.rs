@@ -16,8 +16,8 @@ use crate::{Durable, TaskId, TaskResult};
 pub(super) struct Page<B> {
     recording: Arc<Recording<B>>,
     records: Vec<Record>,
-    /// When the long delays among them end.
-    wakes: Vec<i64>,
+    /// The ordinals of those that are of long delays, and when these end.
+    wakes: Vec<(u64, i64)>,
 }
 
 impl<B> Page<B> {
@@ -41,7 +41,7 @@ impl<B: Durable> Notebook<B> for Page<B> {
         let (step, json) = B::encode(state)?;
         let at = (!pause.is_zero()).then(|| self.recording.clock().end_of(pause));
         let long = at.filter(|_| is_long(pause));
-        self.wakes.extend(long);
+        self.wakes.extend(long.map(|at| (ordinal, at)));
         self.records.push(Record {
             ordinal,
             id: id.0,

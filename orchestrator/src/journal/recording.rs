@@ -13,7 +13,9 @@ use super::notebook::Page;
 use super::record;
 use super::store::{Mark, Record, Stage, Store};
 use super::unique::{Ids, Seen, hash};
-use crate::engine::{Far, Known, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way};
+use crate::engine::{
+    Far, Known, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way, contained,
+};
 use crate::{Durable, StepFailure, Task, TaskError, TaskErrorKind, TaskId, TaskResult};
 
 /// A run and its journal.
@@ -57,6 +59,7 @@ impl<B: Durable> Recording<B> {
         if !self.has_appended.swap(true, Ordering::Relaxed) && self.store.marks().finished.is_some()
         {
             self.store.mark(Mark::Finished, None, None);
+            self.store.mark(Mark::Taken, None, None);
         }
         self.store.append(records, waker)
     }
@@ -67,6 +70,17 @@ impl<B: Durable> Recording<B> {
 
     pub(super) fn horizon(&self) -> &Horizon {
         &self.horizon
+    }
+
+    /// Notes the end of a task that ran no step.
+    fn note_end(&self, id: TaskId, ordinal: u64, stage: Stage, hash: Option<u64>) {
+        let record = Record {
+            ordinal,
+            id: id.0,
+            stage,
+            hash,
+        };
+        self.append(vec![record], None);
     }
 
     /// Waits until all up to this position is committed.
@@ -140,7 +154,8 @@ impl<B: Durable> Recorder<B> for Recording<B> {
 
     fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>> {
         let records = self.store.recall(ordinals).map_err(error)?;
-        let is_wanted = |record: &Record| !(self.retry_failed && record::has_failed(record));
+        let retries = self.retry_failed && self.store.marks().sent.is_none();
+        let is_wanted = |record: &Record| !(retries && record::has_failed(record));
         let wanted = records.into_iter().filter(is_wanted);
         wanted.map(record::recalled).collect()
     }
@@ -162,11 +177,21 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         Ok(match ids.meet(id.0, ordinal, hash, stored) {
             Seen::Never => Met::Never,
             Seen::UnderWay => Met::UnderWay,
-            Seen::Ended(end) => match record::known::<B>(id, end)? {
-                Known::Ended(outcome) => Met::Ended(outcome),
-                Known::Stands(..) => Met::Never,
-            },
-            Seen::WithOther => Met::Ended(Err(refused::<B>(id))),
+            Seen::Ended(end) => {
+                self.note_end(id, ordinal, end.clone(), hash);
+                match record::known::<B>(id, end)? {
+                    Known::Ended(outcome) => Met::Ended(outcome),
+                    Known::Stands(..) => Met::Never,
+                }
+            }
+            Seen::WithOther => {
+                let refused = Err(refused::<B>(id));
+                // Of a task that was read, what the journal has is to stay: it may be read rightly again.
+                if self.store.marks().sent.is_some() {
+                    self.note_end(id, ordinal, record::ended::<B>(&refused)?, stored);
+                }
+                Met::Ended(refused)
+            }
         })
     }
 
@@ -175,24 +200,23 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             return Vec::new();
         };
         let TaskResult { id, ordinal, .. } = *result;
-        let is_cancelled = |error: &TaskError| error.kind() == TaskErrorKind::Cancelled;
-        let end = record::ended::<B>(&result.outcome).ok();
-        let stays = !result.outcome.as_ref().is_err_and(is_cancelled);
+        let kind = result.outcome.as_ref().err().map(TaskError::kind);
+        if kind == Some(TaskErrorKind::Refused) {
+            return Vec::new();
+        }
+        let end = contained(|| record::ended::<B>(&result.outcome)).ok();
+        let stays = kind != Some(TaskErrorKind::Cancelled);
         let waiting = ids.ended(id.0, ordinal, end.as_ref().filter(|_| stays));
         let results = waiting.into_iter().map(|ordinal| {
             if let Some(stage) = end.clone().filter(|_| stays) {
-                let hash = ids.hash(id.0);
-                let record = Record {
-                    ordinal,
-                    id: id.0,
-                    stage,
-                    hash,
-                };
-                self.append(vec![record], None);
+                self.note_end(id, ordinal, stage, ids.hash(id.0));
             }
             let outcome = match &result.outcome {
                 Err(error) => Err(error.copy()),
-                Ok(_) => match end.clone().map(|end| record::known::<B>(id, end)) {
+                Ok(_) => match end
+                    .clone()
+                    .map(|end| contained(|| record::known::<B>(id, end)))
+                {
                     Some(Ok(Known::Ended(outcome))) => outcome,
                     _ => Err(refused::<B>(id)),
                 },
@@ -204,8 +228,8 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         results.collect()
     }
 
-    fn is_far(&self, wake: Wake) -> bool {
-        self.horizon.is_far(wake)
+    fn is_far(&self, ordinal: u64, wake: Wake) -> bool {
+        self.horizon.is_far(ordinal, wake, self.clock.now())
     }
 
     fn now(&self) -> i64 {
@@ -225,6 +249,9 @@ impl<B: Durable> Recorder<B> for Recording<B> {
     }
 
     fn taken(&self) {
+        if self.store.marks().taken.is_some() && !self.has_appended.load(Ordering::Relaxed) {
+            return;
+        }
         self.store.mark(Mark::Taken, Some(self.clock.now()), None);
     }
 

@@ -49,6 +49,7 @@ impl Ids {
         };
         let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let first = match ids.entry(id) {
+            Entry::Vacant(_) if differ(hash, stored) => return Seen::WithOther,
             Entry::Vacant(entry) => {
                 entry.insert(First {
                     ordinal,
@@ -56,11 +57,7 @@ impl Ids {
                     end: None,
                     waiting: Vec::new(),
                 });
-                return if differ(hash, stored) {
-                    Seen::WithOther
-                } else {
-                    Seen::Never
-                };
+                return Seen::Never;
             }
             Entry::Occupied(first) => first.into_mut(),
         };
@@ -89,8 +86,13 @@ impl Ids {
         let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match ids.get_mut(&id) {
             Some(first) if first.ordinal == ordinal => {
-                first.end = end.cloned();
-                std::mem::take(&mut first.waiting)
+                let waiting = std::mem::take(&mut first.waiting);
+                match end {
+                    Some(end) => first.end = Some(end.clone()),
+                    // Whoever comes now is the first.
+                    None => drop(ids.remove(&id)),
+                }
+                waiting
             }
             _ => Vec::new(),
         }

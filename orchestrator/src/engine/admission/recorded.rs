@@ -1,8 +1,10 @@
 //! What admission does beside, where the run is recorded.
 
+use std::panic::resume_unwind;
 use std::task::{Context, Poll};
 
-use super::super::recall::Recall;
+use super::super::contain::{contained, poll_contained};
+use super::super::recall::{Recall, check_length};
 use super::super::source::Source;
 use super::Admission;
 use crate::Blueprint;
@@ -20,7 +22,10 @@ where
         if self.run.ending.broken().is_some() {
             return false;
         }
-        match recall.poll_due(self.admitted, self.closed, cx) {
+        let (admitted, closed) = (self.admitted, self.closed);
+        let due = poll_contained(|| recall.poll_due(admitted, closed, cx));
+        let due = due.map(|due| due.unwrap_or_else(|panic| contained(|| resume_unwind(panic))));
+        match due {
             Poll::Ready(Ok(due)) => {
                 self.batch.extend(due);
                 !self.batch.is_empty()
@@ -45,7 +50,7 @@ where
         let Some(recall) = self.recall.as_mut().filter(|_| !self.closed) else {
             return false;
         };
-        match recall.next(self.admitted) {
+        match contained(|| recall.next(self.admitted)) {
             Ok(task) => {
                 self.admitted += 1;
                 self.batch.extend(task);
@@ -66,14 +71,11 @@ where
         if self.closed {
             return;
         }
-        recall.taken();
-        if self.recalls_more() {
-            let known = self.recall.as_ref().map_or(0, Recall::known);
-            self.run.ending.break_down(anyhow::anyhow!(
-                "the input ends after {} tasks, where the journal has {known} or more: run with the input that the journal was begun with",
-                self.admitted,
-            ));
+        if let Err(error) = check_length(self.admitted, recall.known()) {
+            self.run.ending.break_down(error);
+            return;
         }
+        recall.taken();
     }
 
     /// Waits until every task that was admitted has ended: until then, one may come back from disk.
@@ -85,7 +87,7 @@ where
             return Poll::Ready(());
         }
         let ended = self.run.ended.poll(self.admitted, cx);
-        if ended.is_ready() && !self.closed {
+        if ended.is_ready() && !self.closed && !self.panicked {
             recall.finished();
         }
         ended

@@ -73,6 +73,9 @@
 //! | [`execute_tasks`](crate::Orchestrator::execute_tasks), [`execute_tasks_streaming`](crate::Orchestrator::execute_tasks_streaming) | when its first step has ended | the same tasks in the same order; their ids are compared |
 //! | [`channel`](crate::Orchestrator::channel) | when [`send`](crate::TaskSender::send) returns | [`resume`](crate::Orchestrator::resume), or `channel` again |
 //!
+//! Who does not know whether a task was sent sends it again, where
+//! [`unique_ids`](Journal::unique_ids) are asked for: a task that comes again is not run again.
+//!
 //! A journal is of one run. To forget it, delete the file. A run that is over may be opened again: its
 //! results come from the journal, more tasks at the end of the input are taken in, and
 //! [`retry_failed`](Journal::retry_failed) runs those again that failed.

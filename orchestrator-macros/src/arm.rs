@@ -88,7 +88,7 @@ impl<'a> Arm<'a> {
             {
                 let __limit = #limit;
                 let __step = ::core::pin::pin!(#call);
-                let __returned = #runtime::__private::within(__limit, __step).await;
+                let __returned = #runtime::within(__limit, __step).await;
                 __returned
             }
         }
@@ -105,16 +105,16 @@ impl<'a> Arm<'a> {
         let placed = types::respan(self.pipeline.runtime.clone(), span);
         let Some(when) = self.when() else {
             return Some(if has_timeout {
-                quote_spanned!(span=> #placed::__private::outcome_within(__returned))
+                quote_spanned!(span=> #placed::outcome_within(__returned))
             } else {
-                quote_spanned!(span=> #placed::__private::outcome(__returned))
+                quote_spanned!(span=> #placed::outcome(__returned))
             });
         };
         let failure = self.failure();
         let at_when = at.located_at(when.span());
         let placed_when = types::respan(self.pipeline.runtime.clone(), at_when);
-        let asked = quote_spanned!(at_when=> #placed_when::__private::asked(&__error, #when));
-        let result = quote_spanned!(span=> #placed::__private::StepResult::into_result(__returned));
+        let asked = quote_spanned!(at_when=> #placed_when::asked(&__error, #when));
+        let result = quote_spanned!(span=> #placed::StepResult::into_result(__returned));
         let outcome = quote_spanned! {at=>
             match #result {
                 ::core::result::Result::Ok(__value) => ::core::result::Result::Ok(__value),
@@ -139,7 +139,7 @@ impl<'a> Arm<'a> {
     fn failure(&self) -> TokenStream {
         let span = Span::mixed_site().located_at(self.step.returns.ty.span);
         let placed = types::respan(self.pipeline.runtime.clone(), span);
-        quote_spanned!(span=> #placed::__private::StepError::into_failure(__error))
+        quote_spanned!(span=> #placed::StepError::into_failure(__error))
     }
 
     /// The user's `when`.
@@ -166,7 +166,7 @@ impl<'a> Arm<'a> {
         let gone_on = if self.step.returns.fallible {
             let failure = self.failure();
             quote_spanned! {at=>
-                match #runtime::__private::StepResult::into_result(__returned) {
+                match #runtime::StepResult::into_result(__returned) {
                     ::core::result::Result::Ok(__returned) => {
                         let __pause = #pause;
                         #parked
@@ -240,7 +240,7 @@ impl<'a> Arm<'a> {
         } = self.pipeline;
         let span = at.located_at(self.step.returns.ty.span);
         let placed = types::respan(runtime.clone(), span);
-        let flow = quote_spanned!(span=> #placed::__private::StepFlow::into_flow(__flow));
+        let flow = quote_spanned!(span=> #placed::StepFlow::into_flow(__flow));
         let (yielded, advanced) = (self.yielded(), self.advanced());
         let link = &self.names.link;
         let out = self.pipeline.broken_with(self.index).map(|_| {
@@ -300,7 +300,7 @@ impl<'a> Arm<'a> {
         } else {
             quote_spanned!(here=> Kept::keep)
         };
-        let kept = quote_spanned!(here=> #placed::__private::#keep(__value, __is_left));
+        let kept = quote_spanned!(here=> #placed::#keep(__value, __is_left));
         quote_spanned! {at=>
             let __times = #times;
             let __is_left = #runtime::Retry::times(__times).allows_after(__cx.attempt());
@@ -341,7 +341,7 @@ impl<'a> Arm<'a> {
         });
         quote_spanned! {at=>
             let __retry = #runtime::Retry::times(#times) #backoff #max;
-            #runtime::__private::failed(__failure, #kept, &__retry, __cx)
+            #runtime::failed(__failure, #kept, &__retry, __cx)
         }
     }
 }

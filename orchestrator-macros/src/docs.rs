@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::{Expr, Lit, Meta};
 
+use crate::values::ungrouped;
+
 /// The doc comment of a step: its lines, or none.
 #[derive(Default)]
 pub(crate) struct Doc(Vec<Line>);
@@ -66,14 +68,6 @@ impl Doc {
             parts.push(line);
         }
         Some(quote!(::core::concat!(#(#parts),*)))
-    }
-}
-
-/// The expression without the invisible delimiters of a `macro_rules`.
-fn ungrouped(expr: Expr) -> Expr {
-    match expr {
-        Expr::Group(group) => ungrouped(*group.expr),
-        expr => expr,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     let full = pipeline.full_where(&conditions);
     let stored_as = |index: usize| {
         let (tokens, place) = (&stored[index].tokens, place(&stored, index));
-        quote_spanned!(at=> <&#tokens as #runtime::__private::Stored<#tokens, #place>>)
+        quote_spanned!(at=> <&#tokens as #runtime::Stored<#tokens, #place>>)
     };
     let (encode, decode): (Vec<_>, Vec<_>) = (0..states)
         .map(|index| {
@@ -47,30 +47,30 @@ pub(crate) fn implementation(pipeline: &Pipeline, names: &Names) -> TokenStream 
     quote_spanned! {at=>
         #[automatically_derived]
         impl #params #runtime::Durable for #self_ty #full {
-            fn encode(__state: &#state #args) -> #runtime::__private::Encoded {
+            fn encode(__state: &#state #args) -> #runtime::Encoded {
                 match &__state.0 { #(#encode)* #never }
             }
 
             fn decode(__step: &::core::primitive::str, __json: &::core::primitive::str)
-            -> #runtime::__private::anyhow::Result<#state #args> {
+            -> #runtime::anyhow::Result<#state #args> {
                 let __stands = match __step {
                     #(#decode)*
-                    _ => #runtime::__private::unknown_step::<Self, _>(__step),
+                    _ => #runtime::unknown_step::<Self, _>(__step),
                 };
                 __stands.map(#state)
             }
 
-            fn encode_input(__input: &#input_ty) -> #runtime::__private::Encoded {
+            fn encode_input(__input: &#input_ty) -> #runtime::Encoded {
                 #input::encode(__input, #first)
             }
 
             fn encode_output(__output: &#output_ty)
-            -> #runtime::__private::EncodedOutput {
-                #runtime::__private::json(#output::encode(__output, ""))
+            -> #runtime::EncodedOutput {
+                #runtime::json(#output::encode(__output, ""))
             }
 
             fn decode_output(__json: &::core::primitive::str)
-            -> #runtime::__private::anyhow::Result<#output_ty> {
+            -> #runtime::anyhow::Result<#output_ty> {
                 #output::decode(__json)
             }
         }
@@ -88,26 +88,26 @@ pub(crate) fn stub(pipeline: &Pipeline) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #[automatically_derived]
         impl #params #runtime::Durable for #self_ty #full {
-            fn encode((): &()) -> #runtime::__private::Encoded {
-                #runtime::__private::unknown_step::<Self, _>("")
+            fn encode((): &()) -> #runtime::Encoded {
+                #runtime::unknown_step::<Self, _>("")
             }
 
-            fn decode(__step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::__private::anyhow::Result<()> {
-                #runtime::__private::unknown_step::<Self, _>(__step)
+            fn decode(__step: &::core::primitive::str, _: &::core::primitive::str) -> #runtime::anyhow::Result<()> {
+                #runtime::unknown_step::<Self, _>(__step)
             }
 
-            fn encode_input(_: &#input) -> #runtime::__private::Encoded {
-                #runtime::__private::unknown_step::<Self, _>("")
+            fn encode_input(_: &#input) -> #runtime::Encoded {
+                #runtime::unknown_step::<Self, _>("")
             }
 
             fn encode_output(_: &#output)
-            -> #runtime::__private::EncodedOutput {
-                #runtime::__private::unknown_step::<Self, _>("")
+            -> #runtime::EncodedOutput {
+                #runtime::unknown_step::<Self, _>("")
             }
 
             fn decode_output(_: &::core::primitive::str)
-            -> #runtime::__private::anyhow::Result<#output> {
-                #runtime::__private::unknown_step::<Self, _>("")
+            -> #runtime::anyhow::Result<#output> {
+                #runtime::unknown_step::<Self, _>("")
             }
         }
     }
@@ -137,7 +137,7 @@ fn conditions(pipeline: &Pipeline, stored: &[&Spelled]) -> Vec<TokenStream> {
         .map(|index| {
             let (tokens, place) = (&stored[index].tokens, place(stored, index));
             quote_spanned! {Span::mixed_site()=>
-                for<'__a> &'__a #tokens: #runtime::__private::Stored<#tokens, #place>
+                for<'__a> &'__a #tokens: #runtime::Stored<#tokens, #place>
             }
         })
         .collect()

@@ -3,12 +3,13 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
+use crate::checks::once_each;
 use crate::errors::Errors;
 use crate::model::Pipeline;
 use crate::names::{Names, never_arm};
 use crate::parse::{self, Head, MarkedFn, Parsed};
 use crate::types::Spelled;
-use crate::{durable, info, lints, probe, run, types};
+use crate::{checks, durable, info, probe, run, types};
 
 /// Expands `#[blueprint(arguments)] item`.
 pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -41,7 +42,7 @@ pub(crate) fn blueprint(arguments: TokenStream, item: TokenStream) -> TokenStrea
 
 /// What the steps ask of the lints, for all that is generated.
 pub(crate) fn lints_of(fns: &[MarkedFn]) -> TokenStream {
-    lints::union(fns.iter().map(|marked| marked.lints.clone()))
+    once_each(fns.iter().map(|marked| marked.lints.clone()))
 }
 
 /// Expands the derive of a probe: the same, now that it is known which fns are there.
@@ -115,7 +116,7 @@ fn written(head: &Head, fns: &[MarkedFn]) -> TokenStream {
 
 fn pipeline_items(pipeline: &Pipeline, names: &Names) -> TokenStream {
     let state = state(pipeline, names);
-    let checks = run::checks(pipeline, names);
+    let checks = checks::checks(pipeline, names);
     let links = run::links(pipeline, names);
     let runners = run::runners(pipeline, names);
     let blueprint = blueprint_impl(pipeline, names);

@@ -51,20 +51,6 @@ pub(crate) fn inherited(brackets: &Group) -> TokenStream {
         .unwrap_or_default()
 }
 
-/// Each attribute once.
-pub(crate) fn union(attributes: impl Iterator<Item = TokenStream>) -> TokenStream {
-    let mut seen: Vec<String> = Vec::new();
-    let mut union = TokenStream::new();
-    for attribute in attributes {
-        let text = attribute.to_string();
-        if !seen.contains(&text) {
-            seen.push(text);
-            union.extend(attribute);
-        }
-    }
-    union
-}
-
 /// The tokens as if they had been written here, where no lint is after them.
 fn generated(tokens: TokenStream) -> TokenStream {
     tokens

@@ -179,7 +179,7 @@ impl Arguments {
                 read.name = values::name(entry, errors).map(|(name, _)| name);
                 continue;
             }
-            match entry.expr("::orchestrator", errors).map(ungrouped) {
+            match entry.expr("::orchestrator", errors).map(values::ungrouped) {
                 Some(syn::Expr::Path(path)) if is_of_modules(&path) => {
                     read.runtime = path.path.to_token_stream();
                 }
@@ -191,14 +191,6 @@ impl Arguments {
             }
         }
         read
-    }
-}
-
-/// The expression without the invisible delimiters of a `macro_rules`.
-fn ungrouped(expr: syn::Expr) -> syn::Expr {
-    match expr {
-        syn::Expr::Group(group) => ungrouped(*group.expr),
-        expr => expr,
     }
 }
 
@@ -280,7 +272,7 @@ fn returned(step: &Step, runtime: &TokenStream) -> Spelled {
     }
     let runtime = types::respan(runtime.clone(), *span);
     Spelled {
-        tokens: quote_spanned!(*span=> <#tokens as #runtime::__private::StepResult>::Ok),
+        tokens: quote_spanned!(*span=> <#tokens as #runtime::StepResult>::Ok),
         span: *span,
     }
 }
@@ -291,7 +283,7 @@ fn flow_of(step: &Step, runtime: &TokenStream, side: &str) -> Spelled {
     let side = Ident::new(side, span);
     let runtime = types::respan(runtime.clone(), span);
     Spelled {
-        tokens: quote_spanned!(span=> <#tokens as #runtime::__private::StepFlow>::#side),
+        tokens: quote_spanned!(span=> <#tokens as #runtime::StepFlow>::#side),
         span,
     }
 }

@@ -7,98 +7,8 @@ use crate::arm::Arm;
 use crate::attributes::Kind;
 use crate::model::Pipeline;
 use crate::names::{Names, method, never_arm, this};
-use crate::signature::{Opaque, Step, Takes};
+use crate::signature::{Step, Takes};
 use crate::types::{self, Spelled};
-
-/// Checks of the user's types, each an error in its place: that the tasks can share the blueprint (a
-/// generic one says so in its bounds), that what flows can flow, and that no return type is a `Result`
-/// or a `ControlFlow` under another name.
-///
-/// They stand in a fn that nobody calls, so that the block's parameters are at hand.
-pub(crate) fn checks(pipeline: &Pipeline, names: &Names) -> TokenStream {
-    let at = Span::mixed_site();
-    let Pipeline {
-        runtime, self_ty, ..
-    } = pipeline;
-    let shared = pipeline.generics.names.is_empty().then(|| {
-        let at = at.located_at(types::first_span(self_ty));
-        let placed = types::respan(runtime.clone(), at);
-        quote_spanned!(at=> #placed::__private::shared::<#self_ty>();)
-    });
-    let payloads = pipeline.payloads.iter().map(|Spelled { tokens, span }| {
-        let placed = types::respan(runtime.clone(), *span);
-        quote_spanned! {at.located_at(*span)=>
-            #placed::__private::carried_between_steps::<#tokens>();
-        }
-    });
-    let contexts = contexts(pipeline);
-    let returned = returned(pipeline);
-    let plain = (!returned.is_empty() || !contexts.is_empty())
-        .then(|| quote_spanned!(at=> use #runtime::__private::Plain as _;));
-    let check = &names.check;
-    let (params, bounded) = (pipeline.params(), pipeline.bounded_where());
-    quote_spanned! {at=>
-        /// Is compiled and never called (for which the lint wants the underscore in front).
-        fn #check #params() #bounded {
-            #plain
-            #shared
-            #(#payloads)*
-            #(#contexts)*
-            #(#returned)*
-        }
-    }
-}
-
-/// That no step's context is taken for the value, since it goes by another name.
-fn contexts(pipeline: &Pipeline) -> Vec<TokenStream> {
-    let observed = pipeline.steps.iter().filter_map(|step| match &step.takes {
-        Takes::Reference(ty) | Takes::Value(ty) if !step.context => Some(ty),
-        _ => None,
-    });
-    let mut seen: Vec<String> = Vec::new();
-    let new = observed.filter(|ty| {
-        let text = ty.tokens.to_string();
-        let is_new = !seen.contains(&text);
-        seen.push(text);
-        is_new
-    });
-    let checks = new.map(|Spelled { tokens, span }| {
-        let placed = types::respan(pipeline.runtime.clone(), *span);
-        quote_spanned! {Span::mixed_site().located_at(*span)=>
-            #placed::__private::NoContext::no_context(#placed::__private::Returned::<#tokens>::ORCHESTRATOR_KIND);
-        }
-    });
-    checks.collect()
-}
-
-/// That what a step returns hides nothing under its name, each type once.
-fn returned(pipeline: &Pipeline) -> Vec<TokenStream> {
-    let mut seen: Vec<String> = Vec::new();
-    let steps = pipeline.steps.iter().filter(|step| step.kind == Kind::Step);
-    let checks = steps.filter_map(|step| {
-        let (Spelled { tokens, span }, is_yielded) = match step.returns.opaque {
-            Opaque::Nowhere => return None,
-            Opaque::Whole => (step.returns.ty.clone(), false),
-            Opaque::Yielded => (pipeline.succeeds_with(step), true),
-        };
-        let at = Span::mixed_site().located_at(span);
-        let placed = types::respan(pipeline.runtime.clone(), span);
-        let kind = quote_spanned!(at=> #placed::__private::Returned::<#tokens>::ORCHESTRATOR_KIND);
-        let kind = if is_yielded {
-            kind
-        } else {
-            quote_spanned!(at=> #placed::__private::NoResult::no_result(#kind))
-        };
-        let check = quote_spanned! {at=>
-            #placed::__private::NoControlFlow::no_control_flow(#kind);
-        };
-        let text = check.to_string();
-        let is_new = !seen.contains(&text);
-        seen.push(text);
-        is_new.then_some(check)
-    });
-    checks.collect()
-}
 
 /// For each two neighbours whose types have to agree, and for each way out before the end, an
 /// implementation of a private trait that hands the value on.
@@ -131,7 +41,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         let from = &pipeline.handed_on(index)?.tokens;
         let placed = types::respan(runtime.clone(), *span);
         let fed = quote_spanned! {at.located_at(*span)=>
-            <#placed::__private::Hands as #placed::__private::Feeds<Self::From, Self::To, #taking>>::feed(__value)
+            <#placed::Hands as #placed::Feeds<Self::From, Self::To, #taking>>::feed(__value)
         };
         Some(linked(index, from, tokens, &taking, fed))
     });
@@ -141,7 +51,7 @@ pub(crate) fn links(pipeline: &Pipeline, names: &Names) -> TokenStream {
         let leaving = method(&pipeline.steps[index]);
         let placed = types::respan(runtime.clone(), span);
         let fed = quote_spanned! {at.located_at(span)=>
-            <#placed::__private::Hands as #placed::__private::Ends<Self::From, Self::To, #leaving>>::end(__value)
+            <#placed::Hands as #placed::Ends<Self::From, Self::To, #leaving>>::end(__value)
         };
         let place = Names::way_out(pipeline, index);
         Some(linked(place, &tokens, output, &leaving, fed))

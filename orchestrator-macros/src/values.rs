@@ -155,6 +155,14 @@ fn literal(expr: &Expr) -> Option<Lit> {
     }
 }
 
+/// The expression without the invisible delimiters of a `macro_rules`.
+pub(crate) fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
+    }
+}
+
 /// The tokens as one line.
 pub(crate) fn text(tokens: &impl ToTokens) -> String {
     let text = tokens.to_token_stream().to_string();

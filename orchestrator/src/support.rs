@@ -12,7 +12,6 @@ pub use orchestrator_macros::Conditional;
 use tokio::time::Sleep;
 
 // All that it names, from one place: a path that does not lead here is one error.
-pub use crate::__private;
 pub use crate::{
     Advance, Blueprint, Bounds, Durable, Rate, Retry, StepContext, StepInfo, StepKind,
 };

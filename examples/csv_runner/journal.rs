@@ -27,11 +27,7 @@ pub(crate) fn open(path: &Path, fresh: bool) -> anyhow::Result<Opened> {
         drop(journal);
         journal = open()?;
     }
-    let finished = if journal.is_new() {
-        None
-    } else {
-        Journal::status(path).map_err(Error::msg)?.finished
-    };
+    let finished = journal.finished().map_err(Error::msg)?;
     Ok(Opened { journal, finished })
 }
 

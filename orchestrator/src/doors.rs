@@ -77,10 +77,11 @@ pub struct TaskSender<I>(Sender<I>);
 
 enum Sender<I> {
     InMemory(mpsc::Sender<Task<I>>),
-    Recorded(Recorded<I>),
+    Recorded(RecordedSender<I>),
 }
 
-struct Recorded<I> {
+/// To a run that records tasks as they are sent.
+struct RecordedSender<I> {
     sender: mpsc::Sender<(u64, Task<I>)>,
     record: Arc<dyn SendRecord<I>>,
     breaker: Breaker,
@@ -96,7 +97,7 @@ impl<I> TaskSender<I> {
         record: Arc<dyn SendRecord<I>>,
         breaker: Breaker,
     ) -> Self {
-        Self(Sender::Recorded(Recorded {
+        Self(Sender::Recorded(RecordedSender {
             sender,
             record,
             breaker,
@@ -125,7 +126,7 @@ impl<I> TaskSender<I> {
                 .await
                 .map_err(|mpsc::error::SendError(task)| SendError(task)),
             Sender::Recorded(recorded) => match recorded.sender.reserve().await {
-                Ok(permit) => Recording::new(permit, task, recorded).await,
+                Ok(permit) => Sending::new(permit, task, recorded).await,
                 Err(_) => Err(SendError(task)),
             },
         }
@@ -136,7 +137,7 @@ impl<I> Clone for TaskSender<I> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Sender::InMemory(sender) => Sender::InMemory(sender.clone()),
-            Sender::Recorded(recorded) => Sender::Recorded(Recorded {
+            Sender::Recorded(recorded) => Sender::Recorded(RecordedSender {
                 sender: recorded.sender.clone(),
                 record: Arc::clone(&recorded.record),
                 breaker: recorded.breaker.clone(),
@@ -146,16 +147,20 @@ impl<I> Clone for TaskSender<I> {
 }
 
 /// A task that is being recorded, and then handed over.
-struct Recording<'a, I> {
+struct Sending<'a, I> {
     permit: Option<mpsc::Permit<'a, (u64, Task<I>)>>,
     task: Option<Task<I>>,
-    to: &'a Recorded<I>,
+    to: &'a RecordedSender<I>,
     /// Its ordinal, and the position that has to be committed.
     recorded: Option<(u64, u64)>,
 }
 
-impl<'a, I> Recording<'a, I> {
-    fn new(permit: mpsc::Permit<'a, (u64, Task<I>)>, task: Task<I>, to: &'a Recorded<I>) -> Self {
+impl<'a, I> Sending<'a, I> {
+    fn new(
+        permit: mpsc::Permit<'a, (u64, Task<I>)>,
+        task: Task<I>,
+        to: &'a RecordedSender<I>,
+    ) -> Self {
         Self {
             permit: Some(permit),
             task: Some(task),
@@ -173,19 +178,23 @@ impl<'a, I> Recording<'a, I> {
     }
 
     fn poll_recorded(&mut self, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>> {
-        let position = match (self.recorded, &self.task) {
-            (Some((_, position)), _) => position,
-            (None, Some(task)) => {
-                let recorded = self.to.record.record(task, cx.waker())?;
-                self.recorded.insert(recorded).1
-            }
-            (None, None) => return Poll::Ready(Ok(())),
+        let record = &self.to.record;
+        if let Some((_, position)) = self.recorded {
+            return record.poll_committed(position, cx);
+        }
+        let Some(task) = &self.task else {
+            return Poll::Ready(Ok(()));
         };
-        self.to.record.poll_committed(position, cx)
+        let (_, position) = *self.recorded.insert(record.record(task, cx.waker())?);
+        // It is woken when that is committed.
+        match record.is_committed(position) {
+            Ok(false) => Poll::Pending,
+            committed => Poll::Ready(committed.map(drop)),
+        }
     }
 }
 
-impl<I> Future for Recording<'_, I> {
+impl<I> Future for Sending<'_, I> {
     type Output = Result<(), SendError<I>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -201,14 +210,14 @@ impl<I> Future for Recording<'_, I> {
     }
 }
 
-impl<I> Drop for Recording<'_, I> {
+impl<I> Drop for Sending<'_, I> {
     fn drop(&mut self) {
         // It has an ordinal: whoever counts them waits for it.
         self.hand_over();
     }
 }
 
-impl<I> Unpin for Recording<'_, I> {}
+impl<I> Unpin for Sending<'_, I> {}
 
 impl<I> fmt::Debug for TaskSender<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

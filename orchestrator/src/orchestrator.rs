@@ -9,8 +9,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{
-    self, AllAtHand, Gates, Gauges, Order, Permits, Received, Recorded, Recorder, SendRecord,
-    Setup, Stats, TaskResults,
+    self, AllAtHand, Gates, Gauges, Order, Permits, Received, Recorded, Recorder, Setup, Stats,
+    TaskResults,
 };
 use crate::{Blueprint, ExecuteTasks, Task, TaskSender};
 
@@ -42,7 +42,6 @@ pub struct Orchestrator<B: Blueprint> {
     shutdown: CancellationToken,
     grace: Duration,
     recorder: Option<Arc<dyn Recorder<B>>>,
-    sent: Option<Arc<dyn SendRecord<B::Input>>>,
 }
 
 impl<B: Blueprint> Orchestrator<B> {
@@ -64,7 +63,6 @@ impl<B: Blueprint> Orchestrator<B> {
             shutdown: CancellationToken::new(),
             grace: Duration::from_secs(10),
             recorder: None,
-            sent: None,
         }
     }
 
@@ -265,15 +263,11 @@ impl<B: Blueprint> Orchestrator<B> {
     /// or has a rate.
     pub fn channel(&self, capacity: usize) -> (TaskSender<B::Input>, TaskResults<B::Output>) {
         let capacity = capacity.min(Semaphore::MAX_PERMITS);
-        if let Some(sent) = &self.sent {
+        if let Some(recorder) = self.recorder.clone() {
             let (sender, receiver) = mpsc::channel(capacity);
-            let next = self
-                .recorder
-                .as_ref()
-                .map_or(0, |recorder| recorder.known());
-            let source = Recorded::new(receiver, next);
+            let source = Recorded::new(receiver, recorder.known());
             let results = engine::start_handed(self.setup(self.order), source);
-            let sender = TaskSender::recorded(sender, Arc::clone(sent), results.breaker());
+            let sender = TaskSender::recorded(sender, recorder, results.breaker());
             return (sender, results);
         }
         let (sender, receiver) = mpsc::channel(capacity);
@@ -324,13 +318,8 @@ impl<B: Blueprint> Orchestrator<B> {
 
     /// The run is recorded there, as are the tasks that are sent to it.
     #[cfg(feature = "journal")]
-    pub(crate) fn recorded_by(
-        mut self,
-        recorder: Arc<dyn Recorder<B>>,
-        sent: Arc<dyn SendRecord<B::Input>>,
-    ) -> Self {
+    pub(crate) fn recorded_by(mut self, recorder: Arc<dyn Recorder<B>>) -> Self {
         self.recorder = Some(recorder);
-        self.sent = Some(sent);
         self
     }
 
@@ -369,7 +358,6 @@ impl<B: Blueprint> Clone for Orchestrator<B> {
             shutdown: self.shutdown.clone(),
             grace: self.grace,
             recorder: self.recorder.clone(),
-            sent: self.sent.clone(),
         }
     }
 }

@@ -100,7 +100,10 @@ async fn a_finished_run_keeps_the_time_at_which_it_was_finished() {
             .journal(journal)
             .unwrap();
         orchestrator.execute_tasks(tasks(inputs.to_vec())).await;
-        Journal::status(place.path()).unwrap().finished.unwrap()
+        let finished = Journal::status(place.path()).unwrap().finished;
+        drop(orchestrator);
+        assert_eq!(place.open().await.finished().unwrap(), finished);
+        finished.unwrap()
     };
     assert_eq!(finished(0, &[0]).await, begin);
     assert_eq!(finished(60, &[0]).await, begin);

@@ -63,6 +63,19 @@ async fn it_says_when_a_run_was_finished() {
     assert_eq!((status.completed, status.failed), (1, 1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn it_has_the_name_that_keys_begin_with() {
+    let (place, trace) = (Place::new(), Trace::default());
+    assert_eq!(place.journal().await.finished().unwrap(), None);
+    place
+        .orchestrator(trace.clone())
+        .await
+        .execute_tasks(tasks([0]))
+        .await;
+    let status = Journal::status(place.path()).unwrap();
+    assert_eq!(trace.keys()[0], format!("{}/0/first", status.run));
+}
+
 #[test]
 fn there_is_none_without_a_journal() {
     let place = Place::new();

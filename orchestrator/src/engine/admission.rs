@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio_util::sync::WaitForCancellationFuture;
 
-use super::contain::{contain_call, contained, poll_contained};
-use super::intake::{Admitted, Arrival, Ended};
+use super::contain::{contain_call, poll_contained};
+use super::intake::{Admitted, Arrival, KnownEnd};
 use super::pace::BATCH;
 use super::recall::Recall;
 use super::run::Run;
@@ -159,7 +159,7 @@ where
             self.batch.push(stopped::<B>(id, ordinal, reason));
             return;
         }
-        match contained(|| recall.meet(ordinal, task)) {
+        match recall.meet(ordinal, task) {
             Ok(Some(task)) => self.batch.push(task),
             Ok(None) => {}
             Err(error) => {
@@ -177,7 +177,7 @@ fn stopped<B: Blueprint>(id: TaskId, ordinal: u64, reason: &anyhow::Error) -> Ad
     Admitted {
         id,
         ordinal,
-        arrival: Arrival::Ended(Box::new(Ended {
+        arrival: Arrival::Ended(Box::new(KnownEnd {
             outcome: Err(error),
             replayed: false,
         })),

@@ -17,6 +17,7 @@ pub(super) fn contain_call<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 /// Calls what reads or writes a value of the user's, and turns its panic into an error.
+#[cfg(feature = "journal")]
 pub(crate) fn contained<T>(call: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     contain_call(call).unwrap_or_else(|panic| {
         let error = anyhow::anyhow!("panicked: {}", message(&panic));

@@ -25,11 +25,11 @@ pub(super) enum Arrival<B: Blueprint> {
     /// Where it stood in the run before, for so long to come.
     Stands(Box<(B::State, Duration)>),
     /// With the result that it had in the run before, or that it has before it began.
-    Ended(Box<Ended<B::Output>>),
+    Ended(Box<KnownEnd<B::Output>>),
 }
 
 /// The result of a task that arrives with one.
-pub(super) struct Ended<O> {
+pub(super) struct KnownEnd<O> {
     pub(super) outcome: Result<O, TaskError>,
     /// Whether it is from the run before.
     pub(super) replayed: bool,

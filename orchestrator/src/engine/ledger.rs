@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::contain::{contained, discard};
+use super::contain::discard;
 use super::drive::CameTo;
-use super::record::{Notebook, Recorder};
+use super::record::{Notebook, Recorder, Turned};
 use crate::{Blueprint, TaskErrorKind};
 
 /// Where a worker's tasks came to, until that is committed.
@@ -20,8 +20,8 @@ pub(super) struct Ledger<B: Blueprint> {
     notebook: Box<dyn Notebook<B>>,
     /// What was noted since the page was last turned.
     page: Vec<Entry<B>>,
-    /// What was handed over, with its position.
-    pages: VecDeque<(u64, std::vec::IntoIter<Entry<B>>)>,
+    /// What was handed over.
+    pages: VecDeque<Page<B>>,
     open: usize,
 }
 
@@ -31,8 +31,12 @@ struct Entry<B: Blueprint> {
     since: Option<Instant>,
     /// When the delay ends, if it is a long one.
     wake: Option<i64>,
-    /// Whether it is to be forgotten once it is on disk.
-    is_far: bool,
+}
+
+/// Entries that are committed together.
+struct Page<B: Blueprint> {
+    turned: Turned,
+    entries: std::vec::IntoIter<Entry<B>>,
 }
 
 /// A task that is to go on.
@@ -70,14 +74,13 @@ impl<B: Blueprint> Ledger<B> {
         came_to: CameTo<B>,
     ) -> Result<Option<CameTo<B>>, (anyhow::Error, CameTo<B>)> {
         let notebook = &mut self.notebook;
-        // To write a value down is the user's code.
         let noted = match &came_to {
             CameTo::Ended(result) if is_cancelled(result.outcome.as_ref().err()) => None,
-            CameTo::Ended(result) => Some(contained(|| notebook.ended(result).map(|()| None))),
+            CameTo::Ended(result) => Some(notebook.ended(result).map(|()| None)),
             CameTo::Waits(task, _) if task.attempt > 1 => None,
-            CameTo::Waits(task, pause) => Some(contained(|| {
-                notebook.stands(task.id, task.ordinal, &task.state, *pause)
-            })),
+            CameTo::Waits(task, pause) => {
+                Some(notebook.stands(task.id, task.ordinal, &task.state, *pause))
+            }
             CameTo::AtGate(_) => None,
         };
         match noted {
@@ -90,7 +93,6 @@ impl<B: Blueprint> Ledger<B> {
                     came_to,
                     since: waits.then(Instant::now),
                     wake,
-                    is_far: false,
                 });
                 Ok(None)
             }
@@ -102,12 +104,10 @@ impl<B: Blueprint> Ledger<B> {
         if self.page.is_empty() {
             return;
         }
-        let turned = self.notebook.turn_page(waker);
-        let mut page = std::mem::take(&mut self.page);
-        for entry in &mut page {
-            entry.is_far = entry.wake.is_some_and(|at| at > turned.horizon);
-        }
-        self.pages.push_back((turned.position, page.into_iter()));
+        self.pages.push_back(Page {
+            turned: self.notebook.turn_page(waker),
+            entries: std::mem::take(&mut self.page).into_iter(),
+        });
     }
 
     /// Up to which position all is committed.
@@ -124,28 +124,28 @@ impl<B: Blueprint> Ledger<B> {
 
     /// Whether the next task is committed.
     pub(super) fn has_settled(&self, committed: u64) -> bool {
-        self.pages
-            .front()
-            .is_some_and(|(position, _)| *position <= committed)
+        let next = self.pages.front();
+        next.is_some_and(|page| page.turned.position <= committed)
     }
 
     /// A task that is committed.
     pub(super) fn settle(&mut self, committed: u64) -> Option<Settled<B>> {
         loop {
-            let (position, page) = self.pages.front_mut()?;
-            if *position > committed {
+            let page = self.pages.front_mut()?;
+            let Turned { position, horizon } = page.turned;
+            if position > committed {
                 return None;
             }
             let Some(Entry {
                 came_to,
                 since,
-                is_far,
-                ..
-            }) = page.next()
+                wake,
+            }) = page.entries.next()
             else {
                 self.pages.pop_front();
                 continue;
             };
+            let is_far = wake.is_some_and(|wake| wake > horizon);
             self.open -= 1;
             return Some(match came_to {
                 CameTo::Waits(task, _) if is_far => {
@@ -163,8 +163,8 @@ impl<B: Blueprint> Ledger<B> {
 
     /// A task that will not be committed any more.
     pub(super) fn give_up(&mut self) -> Option<CameTo<B>> {
-        while let Some((_, page)) = self.pages.front_mut() {
-            if let Some(entry) = page.next() {
+        while let Some(page) = self.pages.front_mut() {
+            if let Some(entry) = page.entries.next() {
                 self.open -= 1;
                 return Some(entry.came_to);
             }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::contain::discard;
-use super::intake::{Admitted, Arrival, Ended};
+use super::intake::{Admitted, Arrival, KnownEnd};
 use super::record::{Far, Known, Met, Recalled, Recorder};
 use crate::{Blueprint, Task, TaskError, TaskId};
 
@@ -172,7 +172,7 @@ impl<B: Blueprint> Recall<B> {
 }
 
 fn replayed<B: Blueprint>(outcome: Result<B::Output, TaskError>) -> Arrival<B> {
-    Arrival::Ended(Box::new(Ended {
+    Arrival::Ended(Box::new(KnownEnd {
         outcome,
         replayed: true,
     }))

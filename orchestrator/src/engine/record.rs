@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::{Blueprint, Task, TaskError, TaskId, TaskResult};
 
 /// Where a run is recorded, so that another process can go on with it.
-pub(crate) trait Recorder<B: Blueprint>: Send + Sync + 'static {
+pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
     /// The run's name: the same in every process that goes on with it.
     fn run_id(&self) -> Arc<str>;
 
@@ -77,8 +77,12 @@ pub(crate) trait Recorder<B: Blueprint>: Send + Sync + 'static {
 
 /// Records tasks as they are sent.
 pub(crate) trait SendRecord<I>: Send + Sync {
-    /// Gives the task its ordinal and appends its input. Gives the ordinal, and the position.
+    /// Gives the task its ordinal and appends its input; `waker` is woken when that is committed, or never
+    /// will be. Gives the ordinal, and the position.
     fn record(&self, task: &Task<I>, waker: &Waker) -> anyhow::Result<(u64, u64)>;
+
+    /// Whether all up to this position is committed.
+    fn is_committed(&self, position: u64) -> anyhow::Result<bool>;
 
     /// Waits until all up to this position is committed.
     fn poll_committed(&self, position: u64, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>>;
@@ -137,8 +141,8 @@ pub(crate) struct Turned {
 
 /// Tasks whose delay ends late: they are on disk, and nowhere else.
 pub(crate) trait Far<B: Blueprint>: Send {
-    /// Tasks whose delay ends soon: not those that were known and have an ordinal of `admitted` or more. With `all`, all that
-    /// there are: none is left on disk from then on.
+    /// Tasks whose delay ends soon: not those that were known and have an ordinal of `admitted` or more.
+    /// With `all`, all that there are: none is left on disk from then on.
     fn poll_due(
         &mut self,
         admitted: u64,

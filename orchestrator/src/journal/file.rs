@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use super::JournalError;
 use super::clock::Clock;
 use super::recording::Recording;
-use super::store::{Commits, Identity, Opening};
+use super::status::time;
+use super::store::{self, Commits, Identity, Opening};
 use crate::engine::run_id;
 use crate::{Blueprint, Durable, Orchestrator, TaskResults};
 
@@ -49,6 +50,18 @@ impl Journal {
     /// Whether there is no run in it so far.
     pub fn is_new(&self) -> bool {
         self.opening.identity().is_none()
+    }
+
+    /// When the run in it was finished, if it was.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read.
+    pub fn finished(&self) -> Result<Option<SystemTime>, JournalError> {
+        if self.is_new() {
+            return Ok(None);
+        }
+        Ok(store::marks(self.opening.path())?.finished.map(time))
     }
 
     /// Something that must be the same whenever the run is gone on with, such as the hash of its input:
@@ -138,7 +151,7 @@ impl<B: Blueprint> Orchestrator<B> {
             journal.retry_failed,
             journal.unique_ids,
         ));
-        Ok(self.recorded_by(Arc::clone(&recording) as _, recording))
+        Ok(self.recorded_by(recording))
     }
 
     /// Goes on with tasks that were sent to an earlier run of this journal, until all have ended.
@@ -159,5 +172,5 @@ impl<B: Blueprint> Orchestrator<B> {
     }
 }
 
-/// The name that a state after a last delay is stored under.
+/// The name that a state after a last delay is stored under, by the attribute.
 const END: &str = "$end";

@@ -212,3 +212,141 @@ impl<B: Durable> Far<B> for OnDisk<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::UNIX_EPOCH;
+
+    use futures_util::FutureExt as _;
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::engine::Recorder as _;
+    use crate::journal::clock::Clock;
+    use crate::journal::store::{self, Commits, Identity, Opening, Record, Stage, Store};
+    use crate::{Advance, Blueprint, StepContext, StepInfo, StepKind};
+
+    /// Its states are numbers; none of its steps is run here.
+    struct Numbers;
+
+    impl Blueprint for Numbers {
+        type Input = u8;
+        type Output = u8;
+        type State = u8;
+
+        const NAME: &'static str = "Numbers";
+        const STEPS: &'static [StepInfo] =
+            &[StepInfo::new("only", StepKind::Step, || "u8", || "u8")];
+
+        fn start(input: u8) -> u8 {
+            input
+        }
+
+        fn position(_: &u8) -> usize {
+            0
+        }
+
+        async fn advance(&self, state: u8, _: &StepContext) -> Advance<u8, u8> {
+            Advance::Done(state)
+        }
+    }
+
+    impl Durable for Numbers {
+        fn encode(state: &u8) -> anyhow::Result<(&'static str, String)> {
+            Ok(("only", state.to_string()))
+        }
+
+        fn decode(_: &str, json: &str) -> anyhow::Result<u8> {
+            Ok(json.parse()?)
+        }
+
+        fn encode_input(input: &u8) -> anyhow::Result<(&'static str, String)> {
+            Self::encode(input)
+        }
+
+        fn encode_output(output: &u8) -> anyhow::Result<String> {
+            Ok(output.to_string())
+        }
+
+        fn decode_output(json: &str) -> anyhow::Result<u8> {
+            Ok(json.parse()?)
+        }
+    }
+
+    fn open(path: &Path, commits: Commits) -> Store {
+        let identity = Identity {
+            blueprint: "Numbers".to_owned(),
+            steps: vec!["only".to_owned()],
+            facts: Vec::new(),
+        };
+        let opening = Opening::new(path).unwrap();
+        opening
+            .begin(&identity, || "run".to_owned(), commits)
+            .unwrap()
+    }
+
+    fn waits(ordinal: u64, at: i64, full: Duration) -> Record {
+        Record {
+            ordinal,
+            id: ordinal,
+            stage: Stage::Stands {
+                step: "only".into(),
+                json: "1".to_owned(),
+                wake: Some(store::Wake { at, full }),
+            },
+            hash: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_admitted_while_the_horizon_is_moved_comes_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.db");
+        let full = Duration::from_secs(13);
+        let old = [waits(0, 13_000, full), waits(1, 13_000, full)];
+        open(&path, Commits::Inline).append(old.to_vec(), None);
+
+        let store = open(&path, Commits::OnAThread);
+        let clock = Clock::new(UNIX_EPOCH);
+        let recording = Arc::new(Recording::<Numbers>::new(store, clock, false, false));
+        let mut on_disk = OnDisk::new(Arc::clone(&recording));
+        let wake = Wake { at: 13_000, full };
+        assert!(recording.is_far(0, wake));
+
+        tokio::time::advance(Duration::from_secs(6)).await;
+        // Its commit is held up, and the look at the disk with it.
+        let held_up = Connection::open(&path).unwrap();
+        held_up.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let late = waits(2, 60_000, Duration::from_secs(60));
+        let append = || recording.append(vec![late], None);
+        recording.horizon().append(&[(2, 60_000)], append);
+        let mut due = |admitted| {
+            let due = std::future::poll_fn(|cx| on_disk.poll_due(admitted, false, cx));
+            due.now_or_never()
+        };
+        assert!(due(1).is_none());
+        // It ends before where the horizon is now: it is in memory from its admission on.
+        assert!(!recording.is_far(1, wake));
+        held_up.execute_batch("ROLLBACK").unwrap();
+
+        let found = loop {
+            if let Some(found) = due(2) {
+                break found.unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let ordinals: Vec<_> = found.iter().map(|task| task.ordinal).collect();
+        assert_eq!(ordinals, [0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_to_a_delay_while_the_horizon_is_moved_past_its_end_comes_once() {
+        let horizon = Horizon::new(0);
+        horizon.lock().near = Some(Vec::new());
+        let (_, at) = horizon.append(&[(7, 9_999), (8, 10_001)], || 1);
+        assert_eq!(at, 10_000);
+        assert_eq!(horizon.lock().near, Some(vec![7]));
+        assert_eq!(horizon.lock().far, 1);
+    }
+}

@@ -9,7 +9,7 @@ use super::horizon::is_long;
 use super::record;
 use super::recording::Recording;
 use super::store::{Record, Stage, Wake};
-use crate::engine::{Notebook, Turned};
+use crate::engine::{Notebook, Turned, contained};
 use crate::{Durable, TaskId, TaskResult};
 
 /// The records that a worker made since it last handed some over.
@@ -38,7 +38,7 @@ impl<B: Durable> Notebook<B> for Page<B> {
         state: &B::State,
         pause: Duration,
     ) -> anyhow::Result<Option<i64>> {
-        let (step, json) = B::encode(state)?;
+        let (step, json) = contained(|| B::encode(state))?;
         let at = (!pause.is_zero()).then(|| self.recording.clock().end_of(pause));
         let long = at.filter(|_| is_long(pause));
         self.wakes.extend(long.map(|at| (ordinal, at)));

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::store::{FailureKind, Record, Stage};
-use crate::engine::{Known, Recalled, Wake};
+use crate::engine::{Known, Recalled, Wake, contained};
 use crate::{Durable, StepFailure, TaskError, TaskErrorKind, TaskId};
 
 /// A stored task as the engine knows it.
@@ -31,7 +31,7 @@ pub(super) fn recalled<B: Durable>(record: Record) -> anyhow::Result<Recalled<B>
 pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Known<B>> {
     Ok(match stage {
         Stage::Stands { step, json, wake } => {
-            let value = B::decode(&step, &json).with_context(|| {
+            let value = contained(|| B::decode(&step, &json)).with_context(|| {
                 format!("task {id} stands at `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
             })?;
             let wake = wake.map(|wake| Wake {
@@ -41,7 +41,7 @@ pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Know
             Known::Stands(value, wake)
         }
         Stage::Completed { json } => {
-            let output = B::decode_output(&json).with_context(|| {
+            let output = contained(|| B::decode_output(&json)).with_context(|| {
                 format!("task {id} has an output in the journal that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
             })?;
             Known::Ended(Ok(output))
@@ -58,6 +58,17 @@ pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Know
     })
 }
 
+/// How a task ended that is stored so.
+pub(super) fn outcome<B: Durable>(
+    id: TaskId,
+    end: Stage,
+) -> anyhow::Result<Result<B::Output, TaskError>> {
+    match known::<B>(id, end)? {
+        Known::Ended(outcome) => Ok(outcome),
+        Known::Stands(..) => anyhow::bail!("task {id} has not ended"),
+    }
+}
+
 /// Whether it is of a task that failed.
 pub(super) fn has_failed(record: &Record) -> bool {
     matches!(record.stage, Stage::Failed { .. })
@@ -67,7 +78,7 @@ pub(super) fn has_failed(record: &Record) -> bool {
 pub(super) fn ended<B: Durable>(outcome: &Result<B::Output, TaskError>) -> anyhow::Result<Stage> {
     Ok(match outcome {
         Ok(output) => Stage::Completed {
-            json: B::encode_output(output)?,
+            json: contained(|| B::encode_output(output))?,
         },
         Err(error) => Stage::Failed {
             step: error.step().to_owned().into(),

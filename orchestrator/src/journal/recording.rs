@@ -13,9 +13,7 @@ use super::notebook::Page;
 use super::record;
 use super::store::{Mark, Record, Stage, Store};
 use super::unique::{Ids, Seen, hash};
-use crate::engine::{
-    Far, Known, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way, contained,
-};
+use crate::engine::{Far, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way, contained};
 use crate::{Durable, StepFailure, Task, TaskError, TaskErrorKind, TaskId, TaskResult};
 
 /// A run and its journal.
@@ -83,22 +81,26 @@ impl<B: Durable> Recording<B> {
         self.append(vec![record], None);
     }
 
+    fn has_committed(&self, position: u64) -> anyhow::Result<bool> {
+        let committed = self.store.committed().map_err(error)?;
+        Ok(committed >= position)
+    }
+
     /// Waits until all up to this position is committed.
     pub(super) fn poll_committed_until(
         &self,
         position: u64,
         cx: &Context<'_>,
     ) -> Poll<anyhow::Result<()>> {
-        let is_committed = || self.store.committed().map(|until| until >= position);
-        match is_committed() {
+        match self.has_committed(position) {
             Ok(false) => {}
-            other => return Poll::Ready(other.map(drop).map_err(error)),
+            committed => return Poll::Ready(committed.map(drop)),
         }
         // Asks to be woken by the next commit, which is after that position.
         self.store.append(Vec::new(), Some(cx.waker()));
-        match is_committed() {
+        match self.has_committed(position) {
             Ok(false) => Poll::Pending,
-            other => Poll::Ready(other.map(drop).map_err(error)),
+            committed => Poll::Ready(committed.map(drop)),
         }
     }
 
@@ -171,7 +173,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             return Ok(Met::Never);
         };
         let hash = match input {
-            Some(input) => Some(hash(&B::encode_input(input)?.1)),
+            Some(input) => Some(hash(&contained(|| B::encode_input(input))?.1)),
             None => None,
         };
         Ok(match ids.meet(id.0, ordinal, hash, stored) {
@@ -179,10 +181,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             Seen::UnderWay => Met::UnderWay,
             Seen::Ended(end) => {
                 self.note_end(id, ordinal, end.clone(), hash);
-                match record::known::<B>(id, end)? {
-                    Known::Ended(outcome) => Met::Ended(outcome),
-                    Known::Stands(..) => Met::Never,
-                }
+                Met::Ended(record::outcome::<B>(id, end)?)
             }
             Seen::WithOther => {
                 let refused = Err(refused::<B>(id));
@@ -204,26 +203,27 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         if kind == Some(TaskErrorKind::Refused) {
             return Vec::new();
         }
-        let end = contained(|| record::ended::<B>(&result.outcome)).ok();
         let stays = kind != Some(TaskErrorKind::Cancelled);
-        let waiting = ids.ended(id.0, ordinal, end.as_ref().filter(|_| stays));
+        let end = record::ended::<B>(&result.outcome);
+        let waiting = ids.ended(id.0, ordinal, end.as_ref().ok().filter(|_| stays));
         let results = waiting.into_iter().map(|ordinal| {
-            if let Some(stage) = end.clone().filter(|_| stays) {
-                self.note_end(id, ordinal, stage, ids.hash(id.0));
+            if let Ok(end) = &end
+                && stays
+            {
+                self.note_end(id, ordinal, end.clone(), ids.hash(id.0));
             }
-            let outcome = match &result.outcome {
-                Err(error) => Err(error.copy()),
-                Ok(_) => match end
-                    .clone()
-                    .map(|end| contained(|| record::known::<B>(id, end)))
-                {
-                    Some(Ok(Known::Ended(outcome))) => outcome,
-                    _ => Err(refused::<B>(id)),
-                },
+            let outcome = match (&result.outcome, &end) {
+                (Err(error), _) => Err(error.copy()),
+                (Ok(_), Ok(end)) => record::outcome::<B>(id, end.clone())
+                    .unwrap_or_else(|error| Err(unreadable::<B>(&error))),
+                (Ok(_), Err(error)) => Err(unreadable::<B>(error)),
             };
-            let mut copy = TaskResult::new(id, ordinal, outcome);
-            copy.replayed = true;
-            copy
+            TaskResult {
+                id,
+                ordinal,
+                outcome,
+                replayed: true,
+            }
         });
         results.collect()
     }
@@ -267,7 +267,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
 
 impl<B: Durable> SendRecord<B::Input> for Recording<B> {
     fn record(&self, task: &Task<B::Input>, waker: &Waker) -> anyhow::Result<(u64, u64)> {
-        let (step, json) = B::encode_input(&task.input)?;
+        let (step, json) = contained(|| B::encode_input(&task.input))?;
         let hash = self.ids.is_some().then(|| hash(&json));
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let ordinal = *next;
@@ -287,6 +287,10 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
         Ok((ordinal, position))
     }
 
+    fn is_committed(&self, position: u64) -> anyhow::Result<bool> {
+        self.has_committed(position)
+    }
+
     fn poll_committed(&self, position: u64, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>> {
         self.poll_committed_until(position, cx)
     }
@@ -301,6 +305,11 @@ fn refused<B: Durable>(id: TaskId) -> TaskError {
         0,
         StepFailure::new(TaskErrorKind::Refused, why),
     )
+}
+
+/// The result of a task that is to have another's, which can't be copied.
+fn unreadable<B: Durable>(error: &anyhow::Error) -> TaskError {
+    TaskError::new(B::STEPS[0].name(), 0, StepFailure::stopped(error))
 }
 
 /// The error of the store's as the engine passes it on.

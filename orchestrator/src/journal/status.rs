@@ -13,6 +13,8 @@ use crate::TaskErrorKind;
 pub struct JournalStatus {
     /// The name of its blueprint.
     pub blueprint: String,
+    /// The run's own name, which its [idempotency keys](crate::StepContext::idempotency_key) begin with.
+    pub run: String,
     /// The [facts](Journal::fact) that it was begun with.
     pub facts: Vec<(String, String)>,
     /// When all of its tasks had come in, if they have.
@@ -91,6 +93,7 @@ impl Journal {
         let wakes = status.wakes.into_iter();
         Ok(JournalStatus {
             blueprint: status.identity.blueprint,
+            run: status.run,
             facts: status.identity.facts,
             taken: status.marks.taken.map(time),
             finished: status.marks.finished.map(time),
@@ -103,7 +106,8 @@ impl Journal {
     }
 }
 
-fn time(millis: i64) -> SystemTime {
+/// A time that is stored so.
+pub(super) fn time(millis: i64) -> SystemTime {
     let distance = Duration::from_millis(millis.unsigned_abs());
     let time = if millis < 0 {
         UNIX_EPOCH.checked_sub(distance)

@@ -1,9 +1,7 @@
 //! What admission does beside, where the run is recorded.
 
-use std::panic::resume_unwind;
 use std::task::{Context, Poll};
 
-use super::super::contain::{contained, poll_contained};
 use super::super::recall::{Recall, check_length};
 use super::super::source::Source;
 use super::Admission;
@@ -22,10 +20,7 @@ where
         if self.run.ending.broken().is_some() {
             return false;
         }
-        let (admitted, closed) = (self.admitted, self.closed);
-        let due = poll_contained(|| recall.poll_due(admitted, closed, cx));
-        let due = due.map(|due| due.unwrap_or_else(|panic| contained(|| resume_unwind(panic))));
-        match due {
+        match recall.poll_due(self.admitted, self.closed, cx) {
             Poll::Ready(Ok(due)) => {
                 self.batch.extend(due);
                 !self.batch.is_empty()
@@ -50,7 +45,7 @@ where
         let Some(recall) = self.recall.as_mut().filter(|_| !self.closed) else {
             return false;
         };
-        match contained(|| recall.next(self.admitted)) {
+        match recall.next(self.admitted) {
             Ok(task) => {
                 self.admitted += 1;
                 self.batch.extend(task);

@@ -5,7 +5,7 @@ use std::task::Context;
 
 use super::super::contain::discard;
 use super::super::drive::{CameTo, Driven};
-use super::super::intake::{Arrival, Ended};
+use super::super::intake::{Arrival, KnownEnd};
 use super::super::ledger::{Ledger, Settled};
 use super::super::parking::Standing;
 use super::super::turn::Turn;
@@ -150,7 +150,7 @@ where
                 None
             }
             Arrival::Ended(ended) => {
-                let Ended { outcome, replayed } = *ended;
+                let KnownEnd { outcome, replayed } = *ended;
                 let mut result = TaskResult::new(id, ordinal, outcome);
                 result.replayed = replayed;
                 self.deliver(result);

@@ -29,15 +29,20 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
-#[allow(unused_imports)]
 pub(crate) use self::{
-    error::{Error, Kind},
+    error::Error,
     far::{FAR, SLICE},
     identity::Identity,
     opening::{Commits, Opening},
     record::{FailureKind, Record, Stage, Wake},
     shared::{Mark, Marks},
-    status::{Failure, Status, StepStatus, status},
+    status::{marks, status},
+};
+
+#[cfg(test)]
+use self::{
+    error::Kind,
+    status::{Failure, Status, StepStatus},
 };
 
 use self::files::WriterLock;

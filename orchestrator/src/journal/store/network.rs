@@ -12,7 +12,10 @@ pub(super) fn refuse(path: &Path) -> Result<(), Error> {
         .and_then(|directory| rustix::fs::statfs(directory).ok())
         .and_then(|found| name_of(i128::from(found.f_type)));
     match name {
-        Some(name) => Err(Error::new(path, super::Kind::NetworkFileSystem(name))),
+        Some(name) => Err(Error::new(
+            path,
+            super::error::Kind::NetworkFileSystem(name),
+        )),
         // What can't be told shows when the journal is written.
         None => Ok(()),
     }

@@ -81,6 +81,11 @@ impl Opening {
         })
     }
 
+    /// The journal's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What the journal is of, if there is one.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()

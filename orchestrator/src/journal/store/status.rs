@@ -62,12 +62,28 @@ pub(crate) struct Failure {
 ///
 /// If there is no journal, or it can't be read.
 pub(crate) fn status(path: &Path, now: i64) -> Result<Status, Error> {
+    patiently(path, |connection| read(connection, now))
+}
+
+/// The marks of the run whose journal is at this path.
+///
+/// # Errors
+///
+/// If there is no journal, or it can't be read.
+pub(crate) fn marks(path: &Path) -> Result<Marks, Error> {
+    patiently(path, Marks::of)
+}
+
+/// Reads a journal, and again if that fails: somebody may be opening or closing it just then, which is not
+/// to be told from a file that is damaged.
+fn patiently<T>(
+    path: &Path,
+    read: impl Fn(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, Error> {
     let path = &files::resolve(path).at(path, "looking")?;
     let until = Instant::now() + PATIENCE;
     loop {
-        match look(path, now) {
-            // Somebody may be opening or closing it just now, which is not to be told from a file that is
-            // damaged.
+        match look(path, &read) {
             Err(error) if matches!(error.kind(), Kind::Sqlite(..)) && Instant::now() < until => {
                 thread::sleep(PAUSE);
             }
@@ -76,27 +92,27 @@ pub(crate) fn status(path: &Path, now: i64) -> Result<Status, Error> {
     }
 }
 
-fn look(path: &Path, now: i64) -> Result<Status, Error> {
+fn look<T>(path: &Path, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
     let doing = "reading the status";
     if !is_there(path)? {
         return Err(Error::new(path, Kind::Missing));
     }
     // Nobody has it open, it seems: SQLite would create files to read it, and could leave them.
     if !has_wal(path) {
-        let status = open_unchanged(path).and_then(|connection| read(&connection, now));
+        let status = open_unchanged(path).and_then(|connection| read(&connection));
         // But if somebody has opened it meanwhile, pages may have changed between two looks.
         if !has_wal(path) {
             return status.at(path, doing);
         }
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let read = Connection::open_with_flags(path, flags).and_then(|connection| {
+    let status = Connection::open_with_flags(path, flags).and_then(|connection| {
         connection.execute_batch("PRAGMA busy_timeout = 10000;")?;
         // All that follows sees the same moment.
         let transaction = connection.unchecked_transaction()?;
-        read(&transaction, now)
+        read(&transaction)
     });
-    read.at(path, doing)
+    status.at(path, doing)
 }
 
 fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {

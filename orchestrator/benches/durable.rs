@@ -84,7 +84,9 @@ fn main() {
         size("run0.db") / count
     );
     lone(&path("lone.db"), directory.path());
-    delays(&path("hour.db"), 1_000_000);
+    for count in [1_000_000, 4_000_000] {
+        delays(&path(&format!("hour{count}.db")), count);
+    }
 }
 
 /// Commits records of the same kind from one thread, 1,000 at a time.

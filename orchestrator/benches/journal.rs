@@ -62,6 +62,8 @@ enum Ids {
 /// When delays end: all within an hour.
 #[derive(Clone, Copy)]
 enum Ends {
+    /// There are none.
+    Never,
     /// About in the order in which they began.
     InOrder,
     Random,
@@ -90,6 +92,22 @@ fn record(ordinal: u64, round: u64, ids: Ids) -> Record {
         stage,
         hash: None,
     }
+}
+
+/// The record of a task, one of so many, that stands before a step.
+fn in_delay(mut record: Record, tasks: u64, ends: Ends) -> Record {
+    let at = match ends {
+        Ends::Never => None,
+        Ends::InOrder => Some(record.ordinal * HOUR / tasks + scatter(record.ordinal) % 100),
+        Ends::Random => Some(scatter(record.ordinal) % HOUR),
+    };
+    if let Stage::Stands { wake, .. } = &mut record.stage {
+        *wake = at.map(|at| Wake {
+            at: at.cast_signed(),
+            full: Duration::from_secs(3600),
+        });
+    }
+    record
 }
 
 fn scatter(number: u64) -> u64 {
@@ -193,15 +211,32 @@ fn main() {
         let name = ["a bare writer", "a bare writer, random ids"][at];
         println!("{name:36} {:5.0} k records/s", rate(count, begin.elapsed()));
     }
-    for (name, pattern, ids) in [
-        ("window", Pattern::Window, Ids::Counted),
-        ("window, random ids", Pattern::Window, Ids::Random),
-        ("spread", Pattern::Spread, Ids::Counted),
-        ("random order", Pattern::Random, Ids::Random),
+    for (name, pattern, ids, ends) in [
+        ("window", Pattern::Window, Ids::Counted, Ends::Never),
+        (
+            "window, random ids",
+            Pattern::Window,
+            Ids::Random,
+            Ends::Never,
+        ),
+        ("spread", Pattern::Spread, Ids::Counted, Ends::Never),
+        ("random order", Pattern::Random, Ids::Random, Ends::Never),
+        (
+            "random order, random delays",
+            Pattern::Random,
+            Ids::Random,
+            Ends::Random,
+        ),
     ] {
         let path = path(name);
         let store = open(&path);
-        let input: Vec<_> = records(TASKS, pattern, ids).collect();
+        // The first step is a delay, if there are any.
+        let delayed = |(at, record)| match at < TASKS {
+            true => in_delay(record, TASKS, ends),
+            false => record,
+        };
+        let input = (0..).zip(records(TASKS, pattern, ids)).map(delayed);
+        let input: Vec<_> = input.collect();
         let begin = Instant::now();
         append(&store, input.into_iter());
         let appended = begin.elapsed();
@@ -209,7 +244,7 @@ fn main() {
         store.mark(Mark::Finished, Some(0), None);
         store.close().expect("a disk with room");
         println!(
-            "the journal, {name:23} {:5.0} k records/s, then {:4.0} ms to close; {:3} bytes a task",
+            "the journal, {name:28} {:5.0} k records/s, then {:4.0} ms to close; {:3} bytes a task",
             rate(count, appended),
             begin.elapsed().as_secs_f64() * 1e3,
             bytes(&path) / TASKS,
@@ -230,9 +265,14 @@ fn main() {
     one_by_one(&path("one by one"));
     pause(&path("pause"));
     for (name, tasks, ends) in [
-        ("all in the log", 490_000, Ends::InOrder),
-        ("half of it folded", 1_000_000, Ends::InOrder),
-        ("half of it folded, ends at random", 1_000_000, Ends::Random),
+        ("in no delay, half of it folded", 1_000_000, Ends::Never),
+        ("in delays, all in the log", 490_000, Ends::InOrder),
+        ("in delays, half of it folded", 1_000_000, Ends::InOrder),
+        (
+            "in delays that end at random, half of it folded",
+            1_000_000,
+            Ends::Random,
+        ),
     ] {
         opening(&path(name), name, tasks, ends);
     }
@@ -283,20 +323,7 @@ fn pause(path: &Path) {
 #[expect(clippy::print_stdout, reason = "figures to read")]
 fn opening(path: &Path, name: &str, tasks: u64, ends: Ends) {
     let store = open(path);
-    let waiting = (0..tasks).map(|ordinal| {
-        let mut record = record(ordinal, 0, Ids::Random);
-        if let Stage::Stands { wake, .. } = &mut record.stage {
-            let at = match ends {
-                Ends::InOrder => ordinal * HOUR / tasks + scatter(ordinal) % 100,
-                Ends::Random => scatter(ordinal) % HOUR,
-            };
-            *wake = Some(Wake {
-                at: at.cast_signed(),
-                full: Duration::from_secs(3600),
-            });
-        }
-        record
-    });
+    let waiting = (0..tasks).map(|ordinal| in_delay(record(ordinal, 0, Ids::Random), tasks, ends));
     let begin = Instant::now();
     append(&store, waiting);
     let appended = begin.elapsed();
@@ -325,7 +352,7 @@ fn opening(path: &Path, name: &str, tasks: u64, ends: Ends) {
     let status = store::status(path, 0).expect("a journal that can be read");
     assert_eq!(status.steps[0].ready + status.steps[0].waiting, tasks);
     println!(
-        "{tasks} in delays, {name}: appended at {:.0} k/s, opened in {opened:.0?}, recalled in \
+        "{tasks} {name}: appended at {:.0} k/s, opened in {opened:.0?}, recalled in \
          {recall:.1?}; {due} due found in {found:.0?}; status in {:.1?}",
         rate(tasks, appended),
         begin.elapsed(),

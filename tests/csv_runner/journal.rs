@@ -259,3 +259,29 @@ fn a_failure_limit_that_was_hit_says_how_to_go_on() {
         "{stopped:?}"
     );
 }
+
+#[test]
+fn a_run_whose_journal_may_not_grow_stops_and_goes_on_when_it_may() {
+    let kept = Kept::with_rows(3_000);
+    let arguments = ["--offline", "--delay=0s", "--quiet", "-o=results.csv"];
+    // 256 KiB for each file. Without the signal, a write beyond that is an error.
+    let script = r#"ulimit -f 512; trap '' XFSZ; exec "$0" --journal=run.db tasks.csv "$@""#;
+    let mut command = in_shell(script, &arguments);
+    command.current_dir(kept.path("."));
+    let done = run_with(command, b"");
+    assert_eq!(done.code(), Some(4), "{done:?}");
+    assert!(done.stderr.contains("run.db"), "{done:?}");
+    assert!(!kept.path("results.csv").exists());
+    resume_command(&done);
+
+    let done = kept.run(&arguments);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let results = fs::read_to_string(kept.path("results.csv")).unwrap();
+    assert_eq!(results.lines().count(), 3_001);
+    assert!(
+        results
+            .lines()
+            .skip(1)
+            .all(|line| line.ends_with("Completed,"))
+    );
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
-use super::far::is_far;
+use super::far::slice_of_far;
 use super::newest::Place;
 use super::queue::Entry;
 use super::record::Record;
@@ -145,6 +145,7 @@ fn note(entries: &[Entry], first: i64, shared: &Shared) {
             ordinal: record.ordinal,
             seq,
         };
-        touched.note(place, is_far(record.stage.columns().full));
+        let columns = record.stage.columns();
+        touched.note(place, slice_of_far(columns.wake, columns.full));
     }
 }

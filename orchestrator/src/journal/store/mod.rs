@@ -17,6 +17,7 @@ mod opening;
 mod queue;
 mod reader;
 mod record;
+mod rows;
 mod schema;
 mod shared;
 mod status;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rusqlite::Connection;
 
-use super::far::is_far;
+use super::far::slice_of_far;
 
 /// A row of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,21 +18,21 @@ pub(super) struct Place {
 pub(super) struct Newest(Vec<Place>);
 
 impl Newest {
-    /// Scans the log; `also` is told of each row, in order, and whether it is of a far delay.
+    /// Scans the log; `also` is told of each row, in order, and of the slice that its far delay ends in.
     pub(super) fn scan(
         connection: &Connection,
-        mut also: impl FnMut(Place, bool),
+        mut also: impl FnMut(Place, Option<i64>),
     ) -> rusqlite::Result<Self> {
         let mut places = Vec::new();
         let mut statement =
-            connection.prepare("SELECT seq, ordinal, full FROM log ORDER BY seq")?;
+            connection.prepare("SELECT seq, ordinal, wake, full FROM log ORDER BY seq")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let place = Place {
                 seq: row.get(0)?,
                 ordinal: row.get::<_, i64>(1)?.cast_unsigned(),
             };
-            also(place, is_far(row.get(2)?));
+            also(place, slice_of_far(row.get(2)?, row.get(3)?));
             places.push(place);
         }
         places.sort_unstable();

@@ -153,8 +153,8 @@ impl Opening {
         }
 
         let mut touched = Touched::default();
-        let newest = Newest::scan(&connection, |place, far| {
-            touched.note(place, far);
+        let newest = Newest::scan(&connection, |place, slice| {
+            touched.note(place, slice);
         })?;
         let tasks = connection.query_row("SELECT MAX(ordinal) FROM task", [], |row| {
             row.get::<_, Option<i64>>(0)

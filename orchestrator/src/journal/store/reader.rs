@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
 use super::error::{At as _, Error};
 use super::far::{far_ms, slice_ms};
@@ -53,9 +53,7 @@ fn recall(
     newer: &[Place],
     range: &Range<u64>,
 ) -> rusqlite::Result<Vec<Record>> {
-    let mut in_log = connection.prepare_cached(select_record!(
-        "FROM log r LEFT JOIN step ON step.number = r.step WHERE r.seq = ?1"
-    ))?;
+    let mut in_log = connection.prepare_cached(IN_LOG)?;
     let mut in_task = connection.prepare_cached(select_record!(
         "FROM task r LEFT JOIN step ON step.number = r.step
          WHERE r.ordinal >= ?1 AND r.ordinal < ?2 ORDER BY r.ordinal"
@@ -85,30 +83,23 @@ fn signed(ordinal: u64) -> i64 {
     i64::try_from(ordinal).unwrap_or(i64::MAX)
 }
 
-/// Narrows a selection to the delays that end in `(?1, ?2]`, by the slices that these are in. With
-/// the name of the index, as what takes another way takes far too long.
-macro_rules! far_within {
-    ($table:literal, $also:literal) => {
-        select_record!(
-            ", ",
-            $also,
-            " FROM ",
-            $table,
-            " r INDEXED BY ",
-            $table,
-            "_far
-             LEFT JOIN step ON step.number = r.step
-             WHERE r.full > ",
-            far_ms!(),
-            " AND r.wake > ?1 AND r.wake <= ?2 AND r.wake / ",
-            slice_ms!(),
-            " BETWEEN ?1 / ",
-            slice_ms!(),
-            " AND ?2 / ",
-            slice_ms!()
-        )
-    };
-}
+/// The row of `log` with this number.
+const IN_LOG: &str =
+    select_record!("FROM log r LEFT JOIN step ON step.number = r.step WHERE r.seq = ?1");
+
+/// The far delays in `task` that end in `(?1, ?2]`, by the slices that these are in. With the name of
+/// the index, as what takes another way takes far too long.
+const FAR_IN_TASK: &str = select_record!(
+    "FROM task r INDEXED BY task_far LEFT JOIN step ON step.number = r.step
+     WHERE r.full > ",
+    far_ms!(),
+    " AND r.wake > ?1 AND r.wake <= ?2 AND r.wake / ",
+    slice_ms!(),
+    " BETWEEN ?1 / ",
+    slice_ms!(),
+    " AND ?2 / ",
+    slice_ms!()
+);
 
 /// The far delays in `log` and in `task` that are their tasks' newest records, in order of their end.
 fn due(
@@ -117,18 +108,21 @@ fn due(
     after: i64,
     until: i64,
 ) -> rusqlite::Result<Vec<Record>> {
-    let mut in_log = connection.prepare_cached(far_within!("log", "r.seq"))?;
-    let mut in_task = connection.prepare_cached(far_within!("task", "NULL"))?;
     let mut found = Vec::new();
-    for statement in [&mut in_log, &mut in_task] {
-        let mut rows = statement.query([after, until])?;
-        while let Some(row) = rows.next()? {
-            found.push((
-                row.get::<_, i64>(5)?,
-                row.get::<_, Option<i64>>(9)?,
-                read(row)?,
-            ));
+    let mut in_log = connection.prepare_cached(IN_LOG)?;
+    let rows = shared.touched().far_within(after, until);
+    for seq in rows {
+        // What is about to be committed is not there yet.
+        if let Some((wake, record)) = in_log.query_row([seq], ends).optional()?
+            && (after < wake && wake <= until)
+        {
+            found.push((wake, Some(seq), record));
         }
+    }
+    let mut in_task = connection.prepare_cached(FAR_IN_TASK)?;
+    for row in in_task.query_map([after, until], ends)? {
+        let (wake, record) = row?;
+        found.push((wake, None, record));
     }
     // Only now: what supersedes a row is noted before it is committed, so all that superseded one
     // before it was read is known here.
@@ -140,4 +134,9 @@ fn due(
     drop(touched);
     found.sort_by_key(|&(wake, _, Record { ordinal, .. })| (wake, ordinal));
     Ok(found.into_iter().map(|(_, _, record)| record).collect())
+}
+
+/// When a far delay ends, and its record.
+fn ends(row: &Row<'_>) -> rusqlite::Result<(i64, Record)> {
+    Ok((row.get(5)?, read(row)?))
 }

@@ -25,8 +25,8 @@ const SETTINGS: &str = "
 ";
 
 // The columns of `log` stand in this order so that what is looked at most comes first in a row.
-// There is no index by ordinal on `log`: records come in no order of ordinals, and a tree that is
-// written all over is what would bound the rate.
+// There is no index on `log`: records come in no order of ordinals nor of wake-up times, and a tree that
+// is written all over is what would bound the rate. See `touched.rs` for what is known of it instead.
 const TABLES: &str = concat!(
     "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -54,11 +54,6 @@ const TABLES: &str = concat!(
         attempts INTEGER,
         hash INTEGER
     );
-    CREATE INDEX log_far ON log (wake / ",
-    slice_ms!(),
-    ") WHERE full > ",
-    far_ms!(),
-    ";
 
     CREATE TABLE task (
         ordinal INTEGER PRIMARY KEY,

@@ -1,8 +1,10 @@
 //! What is known of the tasks that the log has rows of: [`Touched`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::far::slice;
 use super::newest::Place;
+use super::rows::Rows;
 
 /// Ordinals in a chunk: they come close together, and a chunk has a byte for each.
 const CHUNK: u64 = 4096;
@@ -14,18 +16,21 @@ const WAITS: u8 = 2;
 /// At least one of these is in a far delay.
 const WAITED: u8 = 4;
 
-/// Tells which row of a far delay is its task's newest, without an index on the log: a byte for a task
-/// that the log has a row of, and an entry for one that it has in more than one of these.
+/// Tells which rows are of far delays that end in a slice of time, and which of them are their tasks'
+/// newest, without an index on the log: a byte for a task that the log has a row of, one or two for
+/// each row of a far delay, and an entry for a task that the log has in more than one of these.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     chunks: HashMap<u64, Box<[u8]>>,
     /// The newest far delay of a task that the log has in several.
     again: HashMap<u64, i64>,
+    /// The rows of far delays, by the slice that they end in.
+    slices: BTreeMap<i64, Rows>,
 }
 
 impl Touched {
-    /// Takes note of a row, in order of rows, and whether it is of a far delay.
-    pub(super) fn note(&mut self, place: Place, far: bool) {
+    /// Takes note of a row, in order of rows, and of the slice of time that its far delay ends in.
+    pub(super) fn note(&mut self, place: Place, slice: Option<i64>) {
         let chunk = self
             .chunks
             .entry(place.ordinal / CHUNK)
@@ -33,7 +38,8 @@ impl Touched {
         let Some(byte) = chunk.get_mut(index(place.ordinal)) else {
             return;
         };
-        if far {
+        if let Some(slice) = slice {
+            self.slices.entry(slice).or_default().push(place.seq);
             if *byte & WAITED != 0 {
                 self.again.insert(place.ordinal, place.seq);
             }
@@ -41,6 +47,17 @@ impl Touched {
         } else {
             *byte = *byte & WAITED | IN_LOG;
         }
+    }
+
+    /// The rows of far delays that end in the slices that the times `(after, until]` are in; in order.
+    pub(super) fn far_within(&self, after: i64, until: i64) -> Vec<i64> {
+        if after >= until {
+            return Vec::new();
+        }
+        let slices = self.slices.range(slice(after)..=slice(until));
+        let mut rows: Vec<_> = slices.flat_map(|(_, rows)| rows.iter()).collect();
+        rows.sort_unstable();
+        rows
     }
 
     /// Whether this row, which is of a far delay, is its task's newest.

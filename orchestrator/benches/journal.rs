@@ -231,10 +231,8 @@ fn main() {
         let path = path(name);
         let store = open(&path);
         // The first step is a delay, if there are any.
-        let delayed = |(at, record)| match at < TASKS {
-            true => in_delay(record, TASKS, ends),
-            false => record,
-        };
+        let ends_of = |at| if at < TASKS { ends } else { Ends::Never };
+        let delayed = |(at, record)| in_delay(record, TASKS, ends_of(at));
         let input = (0..).zip(records(TASKS, pattern, ids)).map(delayed);
         let input: Vec<_> = input.collect();
         let begin = Instant::now();

@@ -24,6 +24,10 @@ pub(crate) struct RunContext {
     pub(crate) id: Arc<str>,
     pub(crate) steps: &'static [StepInfo],
     pub(crate) cancelled: CancellationToken,
+    /// For a step that finds that no task of the run can be gone on with. None elsewhere than in this
+    /// engine's runs.
+    #[cfg(feature = "restate")]
+    pub(crate) breaker: Option<crate::engine::Breaker>,
 }
 
 impl StepContext {
@@ -73,6 +77,14 @@ impl StepContext {
     /// to finish. To cancel the token ends nothing but what was given it.
     pub fn cancellation(&self) -> CancellationToken {
         self.run.cancelled.child_token()
+    }
+
+    /// The run can't go on.
+    #[cfg(feature = "restate")]
+    pub(crate) fn break_down(&self, error: anyhow::Error) {
+        if let Some(breaker) = &self.run.breaker {
+            breaker.break_down(error);
+        }
     }
 
     #[inline]

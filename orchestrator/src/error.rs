@@ -41,10 +41,19 @@ impl TaskError {
         attempts: u32,
         failure: StepFailure,
     ) -> Self {
+        let failure = *failure.0;
+        #[cfg(feature = "restate")]
+        if let Some((step, attempts)) = failure.elsewhere.clone() {
+            return Self(Box::new(Inner {
+                step,
+                attempts,
+                failure,
+            }));
+        }
         Self(Box::new(Inner {
             step: step.into(),
             attempts,
-            failure: *failure.0,
+            failure,
         }))
     }
 
@@ -176,6 +185,26 @@ struct Failure {
     source: anyhow::Error,
     permanent: bool,
     retry_after: Option<Duration>,
+    /// The step and its attempts, where the step was run by another process.
+    #[cfg(feature = "restate")]
+    elsewhere: Option<(Cow<'static, str>, u32)>,
+    #[cfg(feature = "restate")]
+    is_of_the_run: bool,
+}
+
+impl Failure {
+    fn new(kind: TaskErrorKind, source: anyhow::Error) -> Self {
+        Self {
+            kind,
+            source,
+            permanent: false,
+            retry_after: None,
+            #[cfg(feature = "restate")]
+            elsewhere: None,
+            #[cfg(feature = "restate")]
+            is_of_the_run: false,
+        }
+    }
 }
 
 impl StepFailure {
@@ -187,11 +216,11 @@ impl StepFailure {
             .chain()
             .find_map(|cause| cause.downcast_ref::<RetryAfter>())
             .map(|mark| mark.pause);
+        let failure = Failure::new(TaskErrorKind::Failed, without_marks(error));
         Self(Box::new(Failure {
-            kind: TaskErrorKind::Failed,
-            source: without_marks(error),
             permanent,
             retry_after,
+            ..failure
         }))
     }
 
@@ -223,12 +252,45 @@ impl StepFailure {
     }
 
     pub(crate) fn new(kind: TaskErrorKind, source: anyhow::Error) -> Self {
-        Self(Box::new(Failure {
-            kind,
-            source,
-            permanent: false,
-            retry_after: None,
-        }))
+        Self(Box::new(Failure::new(kind, source)))
+    }
+
+    /// What kind of failure this is.
+    #[cfg(feature = "restate")]
+    pub(crate) fn kind(&self) -> TaskErrorKind {
+        self.0.kind
+    }
+
+    /// The step's own error and its causes, as one line.
+    #[cfg(feature = "restate")]
+    pub(crate) fn cause(&self) -> String {
+        OneLine(&self.0.source).to_string()
+    }
+
+    /// The task failed elsewhere, and this is its error.
+    #[cfg(feature = "restate")]
+    pub(crate) fn elsewhere(error: TaskError) -> Self {
+        let Inner {
+            step,
+            attempts,
+            mut failure,
+        } = *error.0;
+        failure.elsewhere = Some((step, attempts));
+        Self(Box::new(failure))
+    }
+
+    /// No task of the run can be gone on with, for this reason.
+    #[cfg(feature = "restate")]
+    pub(crate) fn of_the_run(reason: anyhow::Error) -> Self {
+        let mut failure = Self::new(TaskErrorKind::Cancelled, reason);
+        failure.0.is_of_the_run = true;
+        failure
+    }
+
+    /// Whether no task of the run can be gone on with.
+    #[cfg(feature = "restate")]
+    pub(crate) fn is_of_the_run(&self) -> bool {
+        self.0.is_of_the_run
     }
 
     /// Whether a further attempt is of no use: the error was marked by [`permanent`].

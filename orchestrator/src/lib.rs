@@ -120,14 +120,20 @@ mod blueprint;
 mod bounds;
 mod context;
 mod diagram;
+#[cfg(feature = "restate")]
+mod distributed;
 mod doors;
 mod durable;
 mod engine;
 mod error;
+#[cfg(any(feature = "journal", feature = "restate"))]
+mod fnv;
 #[cfg(feature = "journal")]
 pub mod journal;
 mod orchestrator;
 mod policy;
+#[cfg(feature = "restate")]
+pub mod restate;
 mod task;
 
 pub use blueprint::{Advance, Blueprint, StepInfo, StepKind};

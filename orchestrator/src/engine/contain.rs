@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 /// What a panic left behind.
-pub(super) type Panic = Box<dyn Any + Send>;
+pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Calls something of the user's and turns its panic into an error.
 ///
@@ -17,7 +17,7 @@ pub(super) fn contain_call<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 /// Calls what reads or writes a value of the user's, and turns its panic into an error.
-#[cfg(feature = "journal")]
+#[cfg(any(feature = "journal", feature = "restate"))]
 pub(crate) fn contained<T>(call: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     contain_call(call).unwrap_or_else(|panic| {
         let error = anyhow::anyhow!("panicked: {}", message(&panic));
@@ -36,7 +36,7 @@ pub(super) fn poll_contained<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Result<T
 }
 
 /// Runs a future and turns its panic into an error.
-pub(super) async fn contain<F: Future>(future: F) -> Result<F::Output, Panic> {
+pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| poll_contained(|| future.as_mut().poll(cx))).await
 }
@@ -60,7 +60,7 @@ pub(crate) fn discard_all<T>(values: impl IntoIterator<Item = T>) {
 }
 
 /// What a panic says.
-pub(super) fn message(panic: &Panic) -> &str {
+pub(crate) fn message(panic: &Panic) -> &str {
     if let Some(message) = panic.downcast_ref::<&str>() {
         message
     } else if let Some(message) = panic.downcast_ref::<String>() {

@@ -136,6 +136,10 @@ fn ended<B: Blueprint>(cx: &StepContext, outcome: Result<B::Output, TaskError>) 
 }
 
 fn failed<B: Blueprint>(cx: &StepContext, failure: StepFailure) -> CameTo<B> {
+    #[cfg(feature = "restate")]
+    if failure.is_of_the_run() {
+        cx.break_down(anyhow::Error::msg(failure.cause()));
+    }
     ended(cx, Err(TaskError::new(cx.step(), cx.attempt(), failure)))
 }
 

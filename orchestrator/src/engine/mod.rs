@@ -48,9 +48,11 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "journal")]
+#[cfg(any(feature = "journal", feature = "restate"))]
 pub(crate) use contain::contained;
 pub(crate) use contain::discard_all;
+#[cfg(feature = "restate")]
+pub(crate) use contain::message;
 pub(crate) use gates::Gates;
 pub(crate) use permits::Permits;
 #[cfg(feature = "journal")]
@@ -63,7 +65,9 @@ pub(crate) use results::Breaker;
 pub use results::TaskResults;
 pub use stats::Stats;
 
-use self::contain::{Panic, contain};
+pub(crate) use self::contain::contain;
+
+use self::contain::Panic;
 use self::ended::Ended;
 use self::intake::Intake;
 use self::outlet::Outlet;

@@ -37,8 +37,8 @@ pub struct TaskResults<O> {
 }
 
 /// For who finds, elsewhere, that a run can't go on.
-#[derive(Clone)]
-pub(crate) struct Breaker(Arc<Ending>);
+#[derive(Clone, Debug)]
+pub(crate) struct Breaker(pub(super) Arc<Ending>);
 
 impl Breaker {
     pub(crate) fn break_down(&self, error: anyhow::Error) {

@@ -20,6 +20,8 @@ use super::pace::{BATCH, Pace};
 use super::parking::{Parking, Standing};
 use super::permits::Seat;
 use super::places::Places;
+#[cfg(feature = "restate")]
+use super::results::Breaker;
 use super::run::{Phase, Run};
 use super::slots::Slots;
 use super::stats::Report;
@@ -44,6 +46,8 @@ pub(super) async fn work<B: Blueprint>(run: Arc<Run<B>>, index: usize) {
         id: Arc::clone(&run.id),
         steps: B::STEPS,
         cancelled: run.ending.cancelled.clone(),
+        #[cfg(feature = "restate")]
+        breaker: Some(Breaker(Arc::clone(&run.ending))),
     });
     let drive = |task, context| drive(&*run.blueprint, task, &common, context);
     let mut cancelled = pin!(run.ending.cancelled.cancelled());

@@ -12,8 +12,9 @@ use super::horizon::{Horizon, OnDisk};
 use super::notebook::Page;
 use super::record;
 use super::store::{Mark, Record, Stage, Store};
-use super::unique::{Ids, Seen, hash};
+use super::unique::{Ids, Seen};
 use crate::engine::{Far, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way, contained};
+use crate::fnv::hash;
 use crate::{Durable, StepFailure, Task, TaskError, TaskErrorKind, TaskId, TaskResult};
 
 /// A run and its journal.

@@ -99,13 +99,6 @@ impl Ids {
     }
 }
 
-/// A hash that stays the same from build to build: FNV-1a.
-pub(super) fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,11 +130,5 @@ mod tests {
         let ids = Ids::default();
         assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
         assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
-    }
-
-    #[test]
-    fn a_hash_stays_what_it_is() {
-        assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);
     }
 }

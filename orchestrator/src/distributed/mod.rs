@@ -1,0 +1,14 @@
+//! What distributed engines have in common: one that keeps a durable record of each task's steps, and calls
+//! whichever process is there to take the next one.
+//!
+//! * [`wire`]: a task and what becomes of it, as JSON.
+//! * [`walk`]: a task's way through its steps, over what the engine has to offer ([`History`]).
+//! * [`places`]: what bounds the steps in this process.
+
+mod places;
+mod walk;
+mod wire;
+
+pub(crate) use self::places::Places;
+pub(crate) use self::walk::{End, History, Interrupted, Walk, pipeline};
+pub(crate) use self::wire::{Completed, Failed, Record, Submission, fingerprint};

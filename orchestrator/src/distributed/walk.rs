@@ -1,0 +1,242 @@
+//! A task's way through its steps, over an engine that records what each came to: [`Walk`].
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::value::RawValue;
+
+use super::places::Places;
+use super::wire::{CameTo, Failed, Kind, Record, State, Submission, fingerprint};
+use crate::context::RunContext;
+use crate::engine::{contain, contained, message};
+use crate::{Advance, Blueprint, Durable, StepContext, StepFailure, StepKind, TaskId, fnv};
+
+/// What an engine offers to a task: it remembers what was done for it, in order.
+///
+/// A task that is gone on with asks for the same things in the same order, and is given what they came to
+/// before, up to where it was.
+pub(crate) trait History: Sync {
+    /// What the attempt came to: as it was recorded under this name, or else by making it and recording it.
+    /// An attempt that can't be made here (the error) is made again later, elsewhere perhaps.
+    fn record(
+        &self,
+        name: String,
+        attempt: impl Future<Output = anyhow::Result<Record>> + Send,
+    ) -> impl Future<Output = Result<Record, Interrupted>> + Send;
+
+    /// Waits for so long from when it was first asked.
+    fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), Interrupted>> + Send;
+}
+
+/// The engine ends the task.
+#[derive(Debug)]
+pub(crate) enum Interrupted {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// It can't be gone on with, for this reason.
+    Broken(String),
+}
+
+/// How a task ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Completed(Box<RawValue>),
+    Failed(Failed),
+}
+
+/// What the tasks of a blueprint share on their way.
+pub(crate) struct Walk<B> {
+    pub(crate) blueprint: B,
+    /// The fingerprint of its steps.
+    pub(crate) pipeline: String,
+    pub(crate) places: Places,
+    /// Cancelled when this process is about to end.
+    pub(crate) cancelled: tokio_util::sync::CancellationToken,
+}
+
+impl<B: Durable> Walk<B> {
+    /// Takes a task from its input to its end.
+    ///
+    /// # Errors
+    ///
+    /// If it began with other steps than the blueprint has: it can be gone on with by a process that has
+    /// those.
+    pub(crate) async fn walk(
+        &self,
+        task: Submission,
+        history: &impl History,
+    ) -> anyhow::Result<End> {
+        let run = Arc::new(RunContext {
+            id: task.run.into(),
+            steps: B::STEPS,
+            cancelled: self.cancelled.clone(),
+            breaker: None,
+        });
+        let cx =
+            |attempt| StepContext::new(Arc::clone(&run), TaskId(task.id), task.ordinal, attempt);
+        let identity = fingerprint(task.id, &task.input);
+        let mut stands = State {
+            step: B::STEPS[0].name().to_owned(),
+            value: task.input,
+        };
+        let mut attempt = 1;
+        loop {
+            let name = match attempt {
+                1 => stands.step.clone(),
+                _ => format!("{} (attempt {attempt})", stands.step),
+            };
+            let attempted = self.attempt(&stands, cx(attempt));
+            let step = match history.record(name, attempted).await {
+                Ok(record) => self.read(record)?,
+                Err(interrupted) => {
+                    return Ok(End::Failed(interrupted.failed(
+                        identity,
+                        stands.step,
+                        attempt,
+                    )));
+                }
+            };
+            let (pause, next) = match step {
+                CameTo::Next(next) => (0, Some(next)),
+                CameTo::Wait { ms, next } => (ms, Some(next)),
+                CameTo::Again { ms, .. } => (ms, None),
+                CameTo::Done(output) => return Ok(End::Completed(output)),
+                CameTo::Failed { kind, message } => {
+                    return Ok(End::Failed(Failed {
+                        task: identity,
+                        step: stands.step,
+                        attempts: attempt,
+                        kind,
+                        message,
+                    }));
+                }
+            };
+            if pause > 0
+                && let Err(interrupted) = history.sleep(Duration::from_millis(pause)).await
+            {
+                return Ok(End::Failed(interrupted.failed(
+                    identity,
+                    stands.step,
+                    attempt,
+                )));
+            }
+            match next {
+                Some(next) => (stands, attempt) = (next, 1),
+                None => attempt = attempt.saturating_add(1),
+            }
+        }
+    }
+
+    fn read(&self, record: Record) -> anyhow::Result<CameTo> {
+        anyhow::ensure!(
+            record.pipeline == self.pipeline,
+            "`{}` was changed while this task is under way: its steps were of the pipeline {}, and those of this worker are {} ({}). Serve the new code under a URL of its own, and the old one until its tasks are through",
+            B::NAME,
+            record.pipeline,
+            self.pipeline,
+            steps::<B>(),
+        );
+        Ok(record.came_to)
+    }
+
+    /// One attempt at the step that a task stands at.
+    async fn attempt(&self, stands: &State, mut cx: StepContext) -> anyhow::Result<Record> {
+        let state = contained(|| B::decode(&stands.step, stands.value.get())).with_context(|| {
+            format!(
+                "a task stands at `{}` of `{}` with a value that this worker can't read: serve the code that it was begun with until its tasks are through",
+                stands.step,
+                B::NAME
+            )
+        })?;
+        let position = B::position(&state);
+        cx.enter(position);
+        let place = self.places.enter(position).await;
+        let advanced = contain(async { self.blueprint.advance(state, &cx).await }).await;
+        drop(place);
+        let came_to = match advanced {
+            Ok(Advance::Next(state)) => CameTo::Next(written::<B>(&state)?),
+            Ok(Advance::Park { state, pause }) => CameTo::Wait {
+                ms: millis(pause),
+                next: written::<B>(&state)?,
+            },
+            Ok(Advance::Done(output)) => {
+                let json = contained(|| B::encode_output(&output))?;
+                CameTo::Done(RawValue::from_string(json)?)
+            }
+            Ok(Advance::Failed {
+                failure,
+                again: Some((_, pause)),
+            }) => CameTo::Again {
+                ms: millis(pause),
+                because: failure.cause(),
+            },
+            Ok(Advance::Failed {
+                failure,
+                again: None,
+            }) => failed(&failure),
+            Err(panic) => failed(&StepFailure::panicked(message(&panic))),
+        };
+        Ok(Record {
+            pipeline: self.pipeline.clone(),
+            came_to,
+        })
+    }
+}
+
+fn written<B: Durable>(state: &B::State) -> anyhow::Result<State> {
+    let (step, json) = contained(|| B::encode(state))?;
+    Ok(State {
+        step: step.to_owned(),
+        value: RawValue::from_string(json)?,
+    })
+}
+
+fn failed(failure: &StepFailure) -> CameTo {
+    CameTo::Failed {
+        kind: failure.kind().into(),
+        message: failure.cause(),
+    }
+}
+
+/// In milliseconds that have begun: a delay is never shortened.
+fn millis(pause: Duration) -> u64 {
+    u64::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+impl Interrupted {
+    fn failed(self, task: String, step: String, attempts: u32) -> Failed {
+        let (kind, message) = match self {
+            Self::Cancelled => (Kind::Cancelled, "cancelled".to_owned()),
+            Self::Broken(why) => (Kind::Failed, why),
+        };
+        Failed {
+            task,
+            step,
+            attempts,
+            kind,
+            message,
+        }
+    }
+}
+
+/// A fingerprint of a blueprint's steps: their names, kinds and order.
+pub(crate) fn pipeline<B: Blueprint>() -> String {
+    format!("{:016x}", fnv::hash(&steps::<B>()))
+}
+
+/// The steps of a blueprint, for people.
+fn steps<B: Blueprint>() -> String {
+    let mut steps = String::new();
+    for step in B::STEPS {
+        let kind = match step.kind() {
+            StepKind::Step => "",
+            StepKind::Delay => "delay ",
+        };
+        let gap = if steps.is_empty() { "" } else { ", " };
+        // Writing to a text can't fail.
+        let _ = write!(steps, "{gap}{kind}{}", step.name());
+    }
+    steps
+}

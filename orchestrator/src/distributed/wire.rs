@@ -1,0 +1,184 @@
+//! A task and what becomes of it, as JSON that a distributed engine stores and sends.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{StepFailure, TaskError, TaskErrorKind, fnv};
+
+/// A task as it is submitted. Who has no run to name leaves out all but the input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Submission {
+    /// The run's name, which idempotency keys begin with.
+    #[serde(default)]
+    pub(crate) run: String,
+    /// The task's place in the run.
+    #[serde(default)]
+    pub(crate) ordinal: u64,
+    /// The user's label.
+    #[serde(default)]
+    pub(crate) id: u64,
+    pub(crate) input: Box<RawValue>,
+}
+
+/// What an attempt at a step came to: what is recorded, and read when the task is gone on with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// The fingerprint of the pipeline that the step was one of.
+    pub(crate) pipeline: String,
+    #[serde(flatten)]
+    pub(crate) came_to: CameTo,
+}
+
+/// Where an attempt brought the task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CameTo {
+    /// It stands before a step.
+    Next(State),
+    /// It is in a delay, and stands before a step then.
+    Wait {
+        /// How long.
+        ms: u64,
+        next: State,
+    },
+    /// It is through, with this output.
+    Done(Box<RawValue>),
+    /// The attempt failed, and another is to follow.
+    Again {
+        /// After how long.
+        ms: u64,
+        /// Why it failed, for people.
+        because: String,
+    },
+    /// The step failed for good.
+    Failed { kind: Kind, message: String },
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) step: String,
+    pub(crate) value: Box<RawValue>,
+}
+
+/// The result of a task that is through.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Completed {
+    /// The [`fingerprint`] of the task.
+    pub(crate) task: String,
+    pub(crate) output: Box<RawValue>,
+}
+
+/// The result of a task that failed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Failed {
+    /// The [`fingerprint`] of the task.
+    pub(crate) task: String,
+    pub(crate) step: String,
+    pub(crate) attempts: u32,
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+/// A [`TaskErrorKind`] as it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Failed,
+    TimedOut,
+    Panicked,
+    Cancelled,
+}
+
+impl From<TaskErrorKind> for Kind {
+    fn from(kind: TaskErrorKind) -> Self {
+        match kind {
+            // No step fails in this way.
+            TaskErrorKind::Refused | TaskErrorKind::Failed => Self::Failed,
+            TaskErrorKind::TimedOut => Self::TimedOut,
+            TaskErrorKind::Panicked => Self::Panicked,
+            TaskErrorKind::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<Kind> for TaskErrorKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Failed => Self::Failed,
+            Kind::TimedOut => Self::TimedOut,
+            Kind::Panicked => Self::Panicked,
+            Kind::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl Failed {
+    /// The error that the task's result has.
+    pub(crate) fn into_error(self) -> TaskError {
+        let source = anyhow::Error::msg(self.message);
+        let failure = StepFailure::new(self.kind.into(), source);
+        TaskError::new(self.step, self.attempts, failure)
+    }
+}
+
+/// What tells a task from others that are submitted in its place: a hash of its id and its input, as they
+/// are sent.
+pub(crate) fn fingerprint(id: u64, input: &RawValue) -> String {
+    let id = id.to_string();
+    format!("{:016x}", fnv::hash(&[&id, input.get()].join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn an_input_alone_is_a_submission() {
+        let task: Submission = serde_json::from_str(r#"{"input": [1, 2]}"#).unwrap();
+        assert_eq!((task.ordinal, task.input.get()), (0, "[1, 2]"));
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        let next = State {
+            step: "fetch".to_owned(),
+            value: raw("1e400"),
+        };
+        let all = [
+            CameTo::Next(next.clone()),
+            CameTo::Wait { ms: 5_000, next },
+            CameTo::Done(raw("{\"a\":  1}")),
+            CameTo::Again {
+                ms: 0,
+                because: "busy".to_owned(),
+            },
+            CameTo::Failed {
+                kind: Kind::TimedOut,
+                message: "\"late\"".to_owned(),
+            },
+        ];
+        for came_to in all {
+            let record = Record {
+                pipeline: "p".to_owned(),
+                came_to,
+            };
+            let json = serde_json::to_string(&record).unwrap();
+            let read: Record = serde_json::from_str(&json).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{record:?}"), "{json}");
+        }
+    }
+
+    #[test]
+    fn tasks_of_another_id_or_input_are_told_apart() {
+        let task = fingerprint(1, &raw("2"));
+        assert_eq!(task, fingerprint(1, &raw("2")));
+        assert_ne!(task, fingerprint(2, &raw("2")));
+        assert_ne!(task, fingerprint(1, &raw("3")));
+        assert_ne!(fingerprint(1, &raw("12")), fingerprint(11, &raw("2")));
+    }
+}

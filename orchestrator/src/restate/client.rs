@@ -1,0 +1,271 @@
+//! Tasks that are run elsewhere: [`Client`].
+
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use serde_json::value::RawValue;
+
+use super::RestateError;
+use super::address::Address;
+use super::ingress::{Answer, Ingress};
+use crate::distributed::{Submission, fingerprint};
+use crate::engine::{contained, run_id};
+use crate::{
+    Advance, Blueprint, Durable, Orchestrator, Retry, StepContext, StepFailure, StepInfo, StepKind,
+    TaskError, TaskErrorKind,
+};
+
+/// Submits the tasks of a blueprint to a Restate server, whose workers run them.
+///
+/// It is a blueprint itself, of one step: have the task run elsewhere. So an [`Orchestrator`] of it has the
+/// doors, and the settings, that one of the blueprint has, and gives the same results.
+///
+/// ```no_run
+/// # use orchestrator::blueprint;
+/// # struct Ship;
+/// # #[blueprint]
+/// # impl Ship {
+/// #     #[step]
+/// #     async fn ship(&self, order: u64) -> anyhow::Result<u64> { Ok(order) }
+/// # }
+/// use orchestrator::Task;
+/// use orchestrator::restate::Client;
+///
+/// # #[tokio::main]
+/// # async fn main() -> anyhow::Result<()> {
+/// let orchestrator = Client::<Ship>::new("http://127.0.0.1:8080")?
+///     .run("orders-of-monday")?
+///     .orchestrator();
+/// for result in orchestrator.execute_tasks((1..=100).map(|n| Task::new(n, n))).await {
+///     println!("{}: {:?}", result.id, result.outcome);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Runs
+///
+/// A task is known to the server by the name of the run and its place in the input. So a program that was
+/// interrupted and is run again with the same name, and the same tasks in the same order, attaches to what is
+/// under way and begins the rest. A task that had another id or input in that place is
+/// [refused](TaskErrorKind::Refused). A run that is given no name gets one that no other has.
+///
+/// A task that was submitted goes on whatever becomes of the client: a shutdown, or results that are
+/// dropped, leave it under way.
+///
+/// # What bounds it
+///
+/// [`Orchestrator::concurrency`] is how many tasks are submitted and wait for their results at once, here
+/// delays included, since each keeps a request open; 1,000 unless set. [`Orchestrator::window`] and
+/// [`Orchestrator::order`] are as ever.
+///
+/// A server that is out of reach is asked again, up to the [patience](Client::patience); then the run is
+/// [stopped](crate::TaskResults::stopped_by), as it is when no worker serves the blueprint.
+pub struct Client<B> {
+    ingress: Ingress,
+    run: Arc<str>,
+    blueprint: PhantomData<fn() -> B>,
+}
+
+impl<B: Durable> Client<B> {
+    /// A client of the server whose ingress is at this URL.
+    ///
+    /// # Errors
+    ///
+    /// If it is no URL of the scheme `http` or `https`.
+    pub fn new(ingress: impl AsRef<str>) -> Result<Self, RestateError> {
+        let address = Address::new(ingress.as_ref()).context("the URL of the ingress")?;
+        Ok(Self {
+            ingress: Ingress::new(address)?,
+            run: run_id().into(),
+            blueprint: PhantomData,
+        })
+    }
+
+    /// Names the run, so that it can be gone on with.
+    ///
+    /// # Errors
+    ///
+    /// If the name is empty, longer than 128 bytes, or has other characters than ASCII letters, digits, `.`,
+    /// `_`, `:` and `-`.
+    pub fn run(mut self, name: impl AsRef<str>) -> Result<Self, RestateError> {
+        let name = name.as_ref();
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        if name.is_empty() || name.len() > 128 || !name.bytes().all(fits) {
+            let what = "a run's name is up to 128 ASCII letters, digits, `.`, `_`, `:` and `-`";
+            return Err(anyhow!(what).into());
+        }
+        self.run = name.into();
+        Ok(self)
+    }
+
+    /// The run's name.
+    pub fn run_name(&self) -> &str {
+        &self.run
+    }
+
+    /// How long the server may be out of reach before the run is stopped; 5 minutes unless set. As long as
+    /// it was never reached, it is no more than 5 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.ingress.patience = patience;
+        self
+    }
+
+    /// Sends requests by this HTTP client: one that has headers of its own to send, or trusts other
+    /// certificates.
+    pub fn http(mut self, client: reqwest::Client) -> Self {
+        self.ingress.http = client;
+        self
+    }
+
+    /// An orchestrator, with the doors to submit tasks and take their results.
+    pub fn orchestrator(self) -> Orchestrator<Self> {
+        Orchestrator::new(self)
+    }
+
+    fn submission(&self, input: &B::Input, cx: &StepContext) -> anyhow::Result<Submitted> {
+        let (_, json) = contained(|| B::encode_input(input))?;
+        let input = RawValue::from_string(json)?;
+        let identity = fingerprint(cx.task_id().0, &input);
+        let body = serde_json::to_string(&Submission {
+            run: self.run.to_string(),
+            ordinal: cx.ordinal(),
+            id: cx.task_id().0,
+            input,
+        })?;
+        Ok(Submitted { identity, body })
+    }
+
+    /// Checks that what came of a task is of this one.
+    fn check(&self, identity: &str, submitted: &Submitted) -> Result<(), StepFailure> {
+        if identity == submitted.identity {
+            return Ok(());
+        }
+        let why = anyhow!(
+            "the run `{}` had another task in this place: give this run a name of its own",
+            self.run
+        );
+        Err(unbegun::<B>(TaskErrorKind::Refused, why))
+    }
+}
+
+/// A task as it is submitted.
+pub struct Submitted {
+    /// What it is told by from others.
+    identity: String,
+    body: String,
+}
+
+/// Where a task of a [`Client`] stands.
+pub enum ClientState<I> {
+    /// It is yet to be submitted.
+    New(I),
+    /// It is to be submitted, or asked for, again.
+    Again(Submitted),
+}
+
+impl<B: Durable> Blueprint for Client<B> {
+    type Input = B::Input;
+    type Output = B::Output;
+    type State = ClientState<B::Input>;
+
+    const NAME: &'static str = B::NAME;
+    const STEPS: &'static [StepInfo] = &[StepInfo::new(
+        B::NAME,
+        StepKind::Step,
+        type_name::<B::Input>,
+        type_name::<B::Output>,
+    )];
+
+    fn start(input: Self::Input) -> Self::State {
+        ClientState::New(input)
+    }
+
+    fn position(_: &Self::State) -> usize {
+        0
+    }
+
+    async fn advance(
+        &self,
+        state: Self::State,
+        cx: &StepContext,
+    ) -> Advance<Self::State, Self::Output> {
+        let submitted = match state {
+            ClientState::Again(submitted) => submitted,
+            ClientState::New(input) => match self.submission(&input, cx) {
+                Ok(submitted) => submitted,
+                Err(error) => return failed(StepFailure::failed(error)),
+            },
+        };
+        let key = format!("{}/{}", self.run, cx.ordinal());
+        let body = submitted.body.clone();
+        match self.ingress.call(B::NAME, &key, body).await {
+            Answer::Completed(completed) => {
+                if let Err(failure) = self.check(&completed.task, &submitted) {
+                    return failed(failure);
+                }
+                match contained(|| B::decode_output(completed.output.get())) {
+                    Ok(output) => Advance::Done(output),
+                    Err(error) => failed(StepFailure::failed(error)),
+                }
+            }
+            Answer::Failed(error) => failed(match self.check(&error.task, &submitted) {
+                Ok(()) => StepFailure::elsewhere(error.into_error()),
+                Err(failure) => failure,
+            }),
+            Answer::Ended(why) => failed(unbegun::<B>(
+                TaskErrorKind::Cancelled,
+                anyhow::Error::msg(why),
+            )),
+            Answer::Never(error) => failed(StepFailure::of_the_run(error)),
+            Answer::None => Advance::Failed {
+                failure: StepFailure::failed(anyhow!("no answer")),
+                again: Some((ClientState::Again(submitted), AGAIN.pause(cx.attempt()))),
+            },
+        }
+    }
+}
+
+/// When a server that gave no answer is asked again.
+const AGAIN: Retry = Retry::times(u32::MAX).max(Duration::from_secs(2));
+
+fn failed<S, O>(failure: StepFailure) -> Advance<S, O> {
+    Advance::Failed {
+        failure,
+        again: None,
+    }
+}
+
+/// The end of a task of which it is not known how far it came.
+fn unbegun<B: Blueprint>(kind: TaskErrorKind, why: anyhow::Error) -> StepFailure {
+    let error = TaskError::new(B::STEPS[0].name(), 0, StepFailure::new(kind, why));
+    StepFailure::elsewhere(error)
+}
+
+impl<B> fmt::Debug for Client<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("ingress", &self.ingress.address)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Submitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submitted").finish_non_exhaustive()
+    }
+}
+
+impl<I> fmt::Debug for ClientState<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New(_) => f.write_str("New"),
+            Self::Again(_) => f.write_str("Again"),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What keeps a worker or a client from its work: [`RestateError`].
+
+use std::error::Error;
+use std::fmt;
+
+/// What keeps a worker from serving, or a client from beginning: a URL that is none, an address that is in
+/// use, a server that refuses a registration.
+///
+/// It displays as one line with its causes.
+pub struct RestateError(anyhow::Error);
+
+impl From<anyhow::Error> for RestateError {
+    fn from(error: anyhow::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for RestateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl fmt::Debug for RestateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Error for RestateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}

@@ -1,0 +1,107 @@
+//! Making a worker known to a server: [`register`].
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use reqwest::{Client, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::address::{Address, explain};
+use super::{PIPELINE, STEPS};
+
+/// How long a server that is not there is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What a worker serves.
+#[derive(Clone, Debug)]
+pub(super) struct Served {
+    pub(super) name: &'static str,
+    pub(super) pipeline: String,
+}
+
+/// What a server knows of a URL.
+#[derive(Debug, Deserialize)]
+struct Known {
+    services: Vec<KnownService>,
+}
+
+#[derive(Debug, Deserialize)]
+struct KnownService {
+    name: String,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+}
+
+/// Makes what is served at `url` known to the server whose admin API is at `admin`.
+///
+/// A server does not ask again at a URL that it knows. So where it knows other services there, it is told
+/// to, unless a blueprint has other steps than it had: its tasks that are under way would be called with
+/// these.
+pub(super) async fn register(admin: &str, url: &str, served: &[Served]) -> anyhow::Result<()> {
+    let url: Url = url.parse().context("the URL to advertise is none")?;
+    let admin = Address::new(admin).context("the URL of the admin API")?;
+    let client = Client::builder().no_proxy().build()?;
+    let known = post(&client, &admin, &url, false).await?;
+    let mut all = true;
+    for Served { name, pipeline } in served {
+        let Some(service) = known.services.iter().find(|service| service.name == *name) else {
+            all = false;
+            continue;
+        };
+        let before = service.metadata.get(PIPELINE);
+        let steps = service.metadata.get(STEPS).map_or("none", String::as_str);
+        ensure!(
+            before == Some(pipeline),
+            "{url} is known to the server with other steps of `{name}` ({steps}): advertise the new code at a URL of its own, and keep the old one served until its tasks are through"
+        );
+    }
+    if !all {
+        post(&client, &admin, &url, true).await?;
+    }
+    Ok(())
+}
+
+async fn post(client: &Client, admin: &Address, url: &Url, force: bool) -> anyhow::Result<Known> {
+    let until = Instant::now() + PATIENCE;
+    let body = json!({ "uri": url.as_str(), "force": force }).to_string();
+    loop {
+        let request = client
+            .post(admin.join("deployments"))
+            .header("content-type", "application/json")
+            .body(body.clone());
+        let answer = match request.send().await {
+            Err(error) if error.is_connect() && Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            answer => answer.map_err(|error| explain(error, "the admin API", admin))?,
+        };
+        let status = answer.status();
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|error| explain(error, "the admin API", admin))?;
+        match status {
+            status if status.is_success() => {
+                return serde_json::from_slice(&body).with_context(|| {
+                    format!("the admin API at {admin} gave no answer of its own")
+                });
+            }
+            // As long as it does not lead a cluster yet.
+            StatusCode::SERVICE_UNAVAILABLE if Instant::now() < until => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            status => {
+                let said = String::from_utf8_lossy(&body);
+                bail!(
+                    "the server at {admin} does not register {url}: {status}: {}",
+                    said.trim()
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The HTTP side of a worker: [`serve`].
+
+use std::io;
+use std::time::Duration;
+
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::graceful::GracefulShutdown;
+use restate_sdk::endpoint::Endpoint;
+use restate_sdk::hyper::HyperEndpoint;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long nobody is let in after one could not be: for want of file descriptors, mostly.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until the shutdown, and then for the grace time at most. Dropping it drops what it serves.
+pub(super) async fn serve(
+    listener: TcpListener,
+    endpoint: Endpoint,
+    shutdown: &CancellationToken,
+    grace: Duration,
+) {
+    let endpoint = HyperEndpoint::new(endpoint);
+    let graceful = GracefulShutdown::new();
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Small frames are all that there is; an error would show when they are written.
+                let _ = stream.set_nodelay(true);
+                let connection = http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), endpoint.clone());
+                let connection = graceful.watch(connection);
+                connections.spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!("a connection broke: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                if !is_of_the_peer(&error) {
+                    tracing::warn!("a connection could not be taken: {error}");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
+}
+
+/// Whether who wanted to connect has gone.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset)
+}

@@ -1,0 +1,226 @@
+//! A process that takes the steps of tasks: [`Worker`].
+
+use std::fmt;
+use std::time::Duration;
+
+use restate_sdk::endpoint::{Endpoint, ServiceOptions};
+use restate_sdk::service::ServiceDefinition;
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio_util::sync::CancellationToken;
+
+use super::registration::{Served, register};
+use super::{RestateError, server, service};
+use crate::Durable;
+use crate::distributed::{Places, Walk, pipeline};
+
+/// A process that takes the steps of tasks, whenever a Restate server calls it.
+///
+/// ```no_run
+/// # use orchestrator::{Orchestrator, blueprint};
+/// # struct Ship;
+/// # #[blueprint]
+/// # impl Ship {
+/// #     #[step]
+/// #     async fn ship(&self, order: u64) -> anyhow::Result<u64> { Ok(order) }
+/// # }
+/// use orchestrator::restate::Worker;
+///
+/// # #[tokio::main]
+/// # async fn main() -> anyhow::Result<()> {
+/// Worker::new()
+///     .serve(Ship)?
+///     .register("http://127.0.0.1:9070")
+///     .listen("127.0.0.1:9080")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Several workers may serve the same blueprints, behind one URL. See the [module](super) for what is
+/// guaranteed.
+#[must_use = "a worker serves nobody until it listens"]
+pub struct Worker {
+    services: Vec<ServiceDefinition>,
+    served: Vec<Served>,
+    identity_keys: Vec<String>,
+    concurrency: usize,
+    retention: Duration,
+    longest_step: Duration,
+    shutdown: CancellationToken,
+    grace: Duration,
+    register: Option<String>,
+    advertise: Option<String>,
+}
+
+impl Worker {
+    /// A worker with the defaults that each setting names. Settings hold for what is
+    /// [served](Worker::serve) after them.
+    pub fn new() -> Self {
+        Self {
+            services: Vec::new(),
+            served: Vec::new(),
+            identity_keys: Vec::new(),
+            concurrency: 1_000,
+            retention: Duration::from_secs(24 * 60 * 60),
+            longest_step: Duration::from_secs(10 * 60),
+            shutdown: CancellationToken::new(),
+            grace: Duration::from_secs(10),
+            register: None,
+            advertise: None,
+        }
+    }
+
+    /// The most steps of a blueprint that execute at once in this process; 1,000 unless set. A task that
+    /// waits does not count.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    pub fn concurrency(mut self, n: usize) -> Self {
+        assert!(n > 0, "a concurrency of 0 would run nothing");
+        self.concurrency = n;
+        self
+    }
+
+    /// How long the server remembers a task that has ended: a day unless set. While it does, to submit the
+    /// task again (the same run, the same place in it) gives its result and runs nothing.
+    pub fn retention(mut self, time: Duration) -> Self {
+        self.retention = time;
+        self
+    }
+
+    /// How long a step may take; 10 minutes unless set. The server ends a call that is silent for longer,
+    /// and makes it anew.
+    pub fn longest_step(mut self, time: Duration) -> Self {
+        self.longest_step = time;
+        self
+    }
+
+    /// Stops when the token is cancelled: no more calls are taken, and steps that execute have the
+    /// [grace](Worker::grace) time. Tasks go on elsewhere, or here when the worker is back.
+    pub fn shutdown(mut self, token: CancellationToken) -> Self {
+        self.shutdown = token;
+        self
+    }
+
+    /// How long executing steps may go on after a shutdown; 10 s unless set. Then they are dropped, and run
+    /// again under the same idempotency key.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Calls are answered only if they are signed by this key (`publickeyv1_…`), or one of them where there
+    /// are several. The server has the other half (`request-identity-private-key-pem-file` in its
+    /// configuration). Without a key, whoever reaches the worker can run its steps with any input.
+    pub fn identity_key(mut self, key: impl Into<String>) -> Self {
+        self.identity_keys.push(key.into());
+        self
+    }
+
+    /// Registers the worker with the server whose admin API is at this URL, once it listens.
+    pub fn register(mut self, admin: impl Into<String>) -> Self {
+        self.register = Some(admin.into());
+        self
+    }
+
+    /// The URL that the server is to call, where that is not `http://` and the address that is listened at:
+    /// replicas have one in common.
+    pub fn advertise(mut self, url: impl Into<String>) -> Self {
+        self.advertise = Some(url.into());
+        self
+    }
+
+    /// Serves a blueprint, under its [name](crate::Blueprint::NAME).
+    ///
+    /// The `limit` and the `rate` of a step hold in this process, over all its tasks.
+    ///
+    /// # Errors
+    ///
+    /// If that is no name for a Restate service (letters, digits, `.`, `_` and `-`).
+    pub fn serve<B: Durable>(mut self, blueprint: B) -> Result<Self, RestateError> {
+        let served = Served {
+            name: B::NAME,
+            pipeline: pipeline::<B>(),
+        };
+        let walk = Walk {
+            places: Places::new(&blueprint, self.concurrency),
+            blueprint,
+            pipeline: served.pipeline.clone(),
+            cancelled: self.shutdown.clone(),
+        };
+        let options = ServiceOptions::new()
+            .idempotency_retention(self.retention)
+            .journal_retention(self.retention)
+            .abort_timeout(self.longest_step);
+        self.services.push(service::definition(walk, options)?);
+        self.served.push(served);
+        Ok(self)
+    }
+
+    /// Listens at this address, and serves until the [shutdown](Worker::shutdown).
+    ///
+    /// # Errors
+    ///
+    /// If the address can't be listened at, an [identity key](Worker::identity_key) is none, or the
+    /// [registration](Worker::register) fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it ends the worker at once: steps that execute are dropped where they stand.
+    pub async fn listen(self, address: impl ToSocketAddrs) -> Result<(), RestateError> {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| anyhow::Error::new(error).context("cannot listen"))?;
+        self.listen_on(listener).await
+    }
+
+    /// The same, on a socket that is bound already.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`listen`](Worker::listen).
+    pub async fn listen_on(self, listener: TcpListener) -> Result<(), RestateError> {
+        let address = listener.local_addr().map_err(anyhow::Error::new)?;
+        let mut endpoint = Endpoint::builder();
+        for key in &self.identity_keys {
+            endpoint = endpoint.identity_key(key).map_err(|error| {
+                anyhow::anyhow!("an identity key is not one (`publickeyv1_…`): {error}")
+            })?;
+        }
+        for service in self.services {
+            endpoint = endpoint.bind(service);
+        }
+        let serving = server::serve(listener, endpoint.build(), &self.shutdown, self.grace);
+        let Some(admin) = self.register else {
+            serving.await;
+            return Ok(());
+        };
+        let url = self
+            .advertise
+            .unwrap_or_else(|| format!("http://{address}"));
+        let mut serving = std::pin::pin!(serving);
+        // The server asks the worker what it serves before it answers.
+        tokio::select! {
+            () = &mut serving => return Ok(()),
+            registered = register(&admin, &url, &self.served) => registered?,
+        }
+        serving.await;
+        Ok(())
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("served", &self.served)
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}

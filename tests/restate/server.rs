@@ -1,0 +1,178 @@
+//! A real Restate server, on free ports of loopback and in a directory of its own: [`Server`].
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a server may take until it answers.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where `.ci/restate` puts the server, unless `RESTATE_SERVER` says where it is.
+fn program() -> PathBuf {
+    if let Some(program) = std::env::var_os("RESTATE_SERVER") {
+        return program.into();
+    }
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/restate");
+    let place = place.join("node_modules/@restatedev");
+    let found = fs::read_dir(&place).into_iter().flatten().flatten();
+    let mut programs = found.map(|package| package.path().join("bin/restate-server"));
+    let program = programs.find(|program| program.exists());
+    program.unwrap_or_else(|| {
+        panic!("there is no Restate server: `.ci/restate` installs one, or set RESTATE_SERVER")
+    })
+}
+
+/// A server that is running, until it is dropped or killed.
+pub(crate) struct Server {
+    directory: TempDir,
+    ports: [u16; 3],
+    settings: Vec<(String, String)>,
+    child: Child,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With these settings in its environment, too.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ports = free_ports();
+        let settings = settings
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<Vec<_>>();
+        let child = spawn(directory.path(), ports, &settings);
+        let mut server = Self {
+            directory,
+            ports,
+            settings,
+            child,
+        };
+        server.ready().await;
+        server
+    }
+
+    /// The URL of its ingress.
+    pub(crate) fn ingress(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
+    }
+
+    /// The URL of its admin API.
+    pub(crate) fn admin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[1])
+    }
+
+    /// Ends it at once, by SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, where it was and on what it kept.
+    pub(crate) async fn restart(&mut self) {
+        self.child = spawn(self.directory.path(), self.ports, &self.settings);
+        self.ready().await;
+    }
+
+    async fn ready(&mut self) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let deadline = Instant::now() + LIMIT;
+        let checks = [
+            format!("{}/health", self.admin()),
+            format!("{}/restate/health", self.ingress()),
+        ];
+        for check in checks {
+            loop {
+                let answer = client.get(&check).send().await;
+                if answer.is_ok_and(|answer| answer.status().is_success()) {
+                    break;
+                }
+                let ended = self.child.try_wait().unwrap();
+                assert!(
+                    ended.is_none() && Instant::now() < deadline,
+                    "the server does not come up ({ended:?}):\n{}",
+                    fs::read_to_string(self.directory.path().join("log")).unwrap()
+                );
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// What the admin API says to a query.
+    pub(crate) async fn query(&self, sql: &str) -> Vec<serde_json::Value> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client
+            .post(format!("{}/query", self.admin()))
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .body(serde_json::json!({ "query": sql }).to_string());
+        let text = answer.send().await.unwrap().text().await.unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&text).expect(&text);
+        answer["rows"].as_array().cloned().expect(&text)
+    }
+
+    /// Cancels an invocation.
+    pub(crate) async fn cancel(&self, invocation: &str) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/invocations/{invocation}/cancel", self.admin());
+        let answer = client.patch(url).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Ports that nobody listens at: of the ingress, of the admin API, and between nodes.
+fn free_ports() -> [u16; 3] {
+    let sockets = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().port())
+}
+
+fn spawn(directory: &Path, ports: [u16; 3], settings: &[(String, String)]) -> Child {
+    let [ingress, admin, node] = ports.map(|port| format!("127.0.0.1:{port}"));
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("log"))
+        .unwrap();
+    let base = directory.join("data");
+    Command::new(program())
+        .args([
+            "--no-logo",
+            "--listen-mode=tcp",
+            "--default-num-partitions=4",
+        ])
+        .args([
+            "--node-name=n1",
+            "--cluster-name=test",
+            "--bind-ip=127.0.0.1",
+        ])
+        .args(["--bind-address", &node, "--advertised-host=127.0.0.1"])
+        .arg("--base-dir")
+        .arg(base)
+        .env("RESTATE_INGRESS__BIND_ADDRESS", ingress)
+        .env("RESTATE_ADMIN__BIND_ADDRESS", admin)
+        // It asks for its newest release at each start: that stays on this machine.
+        .env("RESTATE_DISABLE_TELEMETRY", "true")
+        .env("DO_NOT_TRACK", "1")
+        .env("HTTPS_PROXY", "http://127.0.0.1:9")
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
+}

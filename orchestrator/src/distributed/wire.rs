@@ -25,7 +25,6 @@ pub(crate) struct Submission {
 pub(crate) struct Record {
     /// The fingerprint of the pipeline that the step was one of.
     pub(crate) pipeline: String,
-    #[serde(flatten)]
     pub(crate) came_to: CameTo,
 }
 

@@ -1,7 +1,9 @@
 //! Tasks on a real Restate server, which `.ci/restate` installs:
 //! `cargo test -p orchestrator-tests --test restate -- --ignored`.
 
+mod changed;
 mod client;
+mod crashes;
 mod server;
 mod trace;
 mod worker;

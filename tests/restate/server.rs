@@ -107,14 +107,22 @@ impl Server {
     /// What the admin API says to a query.
     pub(crate) async fn query(&self, sql: &str) -> Vec<serde_json::Value> {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let answer = client
-            .post(format!("{}/query", self.admin()))
-            .header("content-type", "application/json")
-            .header("accept", "application/json")
-            .body(serde_json::json!({ "query": sql }).to_string());
-        let text = answer.send().await.unwrap().text().await.unwrap();
-        let answer: serde_json::Value = serde_json::from_str(&text).expect(&text);
-        answer["rows"].as_array().cloned().expect(&text)
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let request = client
+                .post(format!("{}/query", self.admin()))
+                .header("content-type", "application/json")
+                .header("accept", "application/json")
+                .body(serde_json::json!({ "query": sql }).to_string());
+            let text = request.send().await.unwrap().text().await.unwrap();
+            let answer: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            match answer["rows"].as_array() {
+                Some(rows) => return rows.clone(),
+                // A server that has just come up does not know yet where its partitions are.
+                None => assert!(Instant::now() < deadline, "{text}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Cancels an invocation.

@@ -53,13 +53,14 @@ struct Said {
 
 impl Ingress {
     pub(super) fn new(address: Address) -> anyhow::Result<Self> {
-        // Waiting requests are many, and each would be a connection.
-        let http = match address.is_encrypted() {
-            true => reqwest::Client::builder(),
-            false => reqwest::Client::builder().http2_prior_knowledge(),
-        };
+        let mut http = reqwest::Client::builder().no_proxy();
+        if !address.is_encrypted() {
+            // Requests that wait are many, and each would be a connection. (Where there is TLS, it is agreed
+            // upon there.)
+            http = http.http2_prior_knowledge();
+        }
         Ok(Self {
-            http: http.no_proxy().build()?,
+            http: http.build()?,
             address,
             patience: Duration::from_secs(300),
             reached: Mutex::default(),

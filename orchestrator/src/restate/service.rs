@@ -13,10 +13,10 @@ use restate_sdk::service::{Service, ServiceDefinition};
 use serde_json::json;
 
 use super::{CANCELLED, FAILED, HANDLER, PIPELINE, STEPS};
-use crate::Durable;
 use crate::distributed::{
     Completed, End, History, Interrupted, Record, Submission, Walk, fingerprint,
 };
+use crate::{Durable, StepInfo};
 
 /// The service of a blueprint, under its name.
 ///
@@ -27,7 +27,7 @@ pub(super) fn definition<B: Durable>(
     walk: Walk<B>,
     options: ServiceOptions,
 ) -> anyhow::Result<ServiceDefinition> {
-    let steps: Vec<_> = B::STEPS.iter().map(|step| step.name()).collect();
+    let steps: Vec<_> = B::STEPS.iter().map(StepInfo::name).collect();
     // By way of JSON, so that fields which the manifest gains break nothing.
     let manifest: discovery::Service = serde_json::from_value(json!({
         "name": B::NAME,

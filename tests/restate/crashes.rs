@@ -1,0 +1,153 @@
+//! What goes on after a crash, of whomever; and what does not.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use orchestrator::restate::Client;
+use orchestrator::{Task, TaskErrorKind, TaskResult};
+
+use crate::server::Server;
+use crate::trace::{Order, Trace};
+use crate::worker::Working;
+
+const TASKS: u64 = 20;
+
+/// Tasks with a delay of a second and a last step of a half.
+fn tasks() -> impl Iterator<Item = Task<Order>> {
+    (0..TASKS).map(|id| {
+        let order = Order {
+            delay: 1_000,
+            takes: 100,
+            ..Order::default()
+        };
+        Task::new(id, order)
+    })
+}
+
+/// Starts a run of these tasks.
+fn start(server: &Server) -> tokio::task::JoinHandle<Vec<TaskResult<String>>> {
+    let client = Client::<Trace>::new(server.ingress()).unwrap();
+    let orchestrator = client.run("crashed").unwrap().orchestrator();
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks()));
+    tokio::spawn(results.collect())
+}
+
+async fn until(what: impl Fn() -> bool) {
+    while !what() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn check(results: &[TaskResult<String>]) {
+    let mut ids: Vec<_> = results.iter().map(|result| result.id.0).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..TASKS).collect::<Vec<_>>());
+    for result in results {
+        let expected = format!("{} after 1", result.id);
+        assert_eq!(result.outcome.as_ref().unwrap(), &expected);
+    }
+}
+
+/// How often steps ran again.
+fn again(trace: &Trace) -> u32 {
+    trace.runs().values().map(|count| count - 1).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_that_is_gone_in_a_step_runs_that_again_and_no_other() {
+    let (server, trace) = (Server::start().await, Trace::default());
+    let working = Working::on(&server, trace.clone()).await;
+    let run = start(&server);
+    until(|| trace.begun("ship") >= 4).await;
+    let address = working.address.to_string();
+    working.crash().await;
+    let begun = trace.runs();
+    let _back = Working::at(&server, &address, trace.clone()).await;
+    check(&run.await.unwrap());
+    assert!(again(&trace) <= 3, "{:?}", trace.runs());
+    for (key, count) in begun.iter().filter(|(key, _)| !key.ends_with("/ship")) {
+        assert_eq!(trace.runs()[key], *count, "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_server_that_is_killed_in_a_delay_loses_nothing() {
+    let (mut server, trace) = (Server::start().await, Trace::default());
+    let _working = Working::on(&server, trace.clone()).await;
+    let run = start(&server);
+    until(|| u64::from(trace.begun("pack")) == TASKS).await;
+    tokio::time::sleep(crate::SOON).await;
+    server.kill();
+    server.restart().await;
+    check(&run.await.unwrap());
+    assert_eq!(again(&trace), 0, "{:?}", trace.runs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_server_that_is_killed_in_a_step_runs_only_such_steps_again() {
+    let (mut server, trace) = (Server::start().await, Trace::default());
+    let _working = Working::on(&server, trace.clone()).await;
+    let run = start(&server);
+    until(|| trace.begun("ship") >= 4).await;
+    server.kill();
+    server.restart().await;
+    check(&run.await.unwrap());
+    // At most three are in that step, and as many results may not have come to the server.
+    assert!(again(&trace) <= 6, "{:?}", trace.runs());
+    assert_eq!(trace.begun("pack"), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn both_may_be_gone_at_once_and_the_client_too() {
+    let (mut server, trace) = (Server::start().await, Trace::default());
+    let working = Working::on(&server, trace.clone()).await;
+    let run = start(&server);
+    until(|| trace.begun("ship") >= 4).await;
+    let address = working.address.to_string();
+    run.abort();
+    server.kill();
+    working.crash().await;
+    server.restart().await;
+    let _back = Working::at(&server, &address, trace.clone()).await;
+    check(&start(&server).await.unwrap());
+    assert!(again(&trace) <= 6, "{:?}", trace.runs());
+    assert_eq!(trace.begun("look"), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_that_is_ended_lets_its_steps_end() {
+    let (server, trace) = (Server::start().await, Trace::default());
+    let working = Working::on(&server, trace.clone()).await;
+    let run = start(&server);
+    until(|| trace.begun("ship") >= 4).await;
+    let address = working.address.to_string();
+    working.end().await.unwrap();
+    let _back = Working::at(&server, &address, trace.clone()).await;
+    check(&run.await.unwrap());
+    assert_eq!(again(&trace), 0, "{:?}", trace.runs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_task_that_is_cancelled_says_so_and_others_go_on() {
+    let (server, trace) = (Server::start().await, Trace::default());
+    let _working = Working::on(&server, trace.clone()).await;
+    let run = start(&server);
+    until(|| u64::from(trace.begun("pack")) == TASKS).await;
+    tokio::time::sleep(crate::SOON).await;
+    let sql = "SELECT id FROM sys_invocation WHERE idempotency_key = 'crashed/7'";
+    let found = server.query(sql).await;
+    server.cancel(found[0]["id"].as_str().unwrap()).await;
+    let results = run.await.unwrap();
+    let (cancelled, others): (Vec<_>, Vec<_>) = results.iter().partition(|result| result.id.0 == 7);
+    let error = cancelled[0].outcome.as_ref().unwrap_err();
+    assert_eq!(error.kind(), TaskErrorKind::Cancelled);
+    assert_eq!(error.step(), "rest");
+    assert!(others.iter().all(|result| result.outcome.is_ok()));
+    assert_eq!(trace.begun("ship"), 19);
+}

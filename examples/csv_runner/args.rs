@@ -29,6 +29,9 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 /// Exit codes: 0 every row is Completed or Failed; 1 the run itself failed; 2 nothing ran (usage or
 /// input); 3 it ran, but rows were skipped or a failure limit was hit; 4 the journal could not be
 /// written, which stopped the run; 130 or 143 interrupted; 141 the reader of the results went away.
+///
+/// With --restate, rows are run by the workers of a Restate server: processes of `csv_runner worker`,
+/// which have the options of what is fetched, and from where.
 #[derive(Parser)]
 #[command(
     name = "csv_runner",
@@ -51,32 +54,13 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// What to fetch for each row [default: https://httpbin.org/get] [env: CSV_RUNNER_URL]
-    // Neither a parser nor `env` here: clap would show the value, and with it a password, in its
-    // messages; and the variable would exclude `--offline`.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-
-    /// Let a small server in this process answer instead of URL
-    #[arg(long, conflicts_with = "url")]
-    pub(crate) offline: bool,
-
-    /// How long a task waits between the fetch and the report
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
-    pub(crate) delay: Duration,
-
-    /// How long one request may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
-    pub(crate) timeout: Duration,
-
-    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
-    /// server's Retry-After (at most 5 minutes) or else a growing pause
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub(crate) retries: u32,
+    #[command(flatten)]
+    pub(crate) fetching: Fetching,
 
     /// The most requests and reports under way at once; a task that waits does not count
-    #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
-    pub(crate) concurrency: NonZeroUsize,
+    /// [default: 100]. With --restate: the most tasks at the server, waiting or not [default: 10000]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    concurrency: Option<NonZeroUsize>,
 
     /// The most tasks begun whose results are not written; it bounds the memory
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = parse_count)]
@@ -116,6 +100,19 @@ pub(crate) struct Args {
     #[arg(long, requires = "journal")]
     pub(crate) retry_failed: bool,
 
+    /// Have the workers of the Restate server run the rows whose ingress is at this URL
+    #[arg(
+        long,
+        value_name = "INGRESS",
+        conflicts_with_all = ["journal", "url", "offline", "delay", "timeout", "retries"]
+    )]
+    pub(crate) restate: Option<String>,
+
+    /// The run's name: the same one attaches to what is under way, or has ended, at the server
+    /// [default: one that no other run has]
+    #[arg(long, value_name = "NAME", requires = "restate")]
+    pub(crate) run: Option<String>,
+
     /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) grace: Duration,
@@ -137,6 +134,72 @@ pub(crate) enum Command {
         /// The journal
         file: PathBuf,
     },
+    /// Run rows for a Restate server, until SIGINT or SIGTERM
+    Worker(Worker),
+}
+
+/// What is done for a row.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fetching {
+    /// What to fetch for each row [default: https://httpbin.org/get] [env: CSV_RUNNER_URL]
+    // Neither a parser nor `env` here: clap would show the value, and with it a password, in its
+    // messages; and the variable would exclude `--offline`.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Let a small server in this process answer instead of URL
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) offline: bool,
+
+    /// How long a task waits between the fetch and the report
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) delay: Duration,
+
+    /// How long one request may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
+    pub(crate) timeout: Duration,
+
+    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
+    /// server's Retry-After (at most 5 minutes) or else a growing pause
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) retries: u32,
+}
+
+/// The options of a worker.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Worker {
+    /// Where to listen for the server. Other addresses than those of loopback let others in: see
+    /// --identity-key
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9080")]
+    pub(crate) listen: String,
+
+    /// Tell the server whose admin API is at this URL that the worker is there
+    #[arg(long, value_name = "ADMIN")]
+    pub(crate) register: Option<String>,
+
+    /// The URL that the server is to call, where that is not http://ADDRESS; several workers may have
+    /// one in common
+    #[arg(long, value_name = "URL", requires = "register")]
+    pub(crate) advertise: Option<String>,
+
+    /// Answer only who signs with the other half of this key, publickeyv1_...
+    #[arg(long, value_name = "KEY")]
+    pub(crate) identity_key: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) fetching: Fetching,
+
+    /// The most requests and reports under way at once; a task that waits does not count
+    #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
+    pub(crate) concurrency: NonZeroUsize,
+
+    /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) grace: Duration,
+
+    /// Write nothing but errors to standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 /// Which door is asked for.
@@ -175,6 +238,14 @@ impl Args {
         !self.no_progress && (self.output().is_some() || !io::stdout().is_terminal())
     }
 
+    /// How many requests there may be at once, or tasks at a server.
+    pub(crate) fn concurrency(&self) -> usize {
+        let otherwise = if self.restate.is_some() { 10_000 } else { 100 };
+        self.concurrency.map_or(otherwise, NonZeroUsize::get)
+    }
+}
+
+impl Fetching {
     /// What to fetch, unless the built-in server answers.
     pub(crate) fn url(&self) -> anyhow::Result<Url> {
         match &self.url {
@@ -281,7 +352,7 @@ mod tests {
         assert!(refused(["--window", "0"]).contains("at least 1 is needed"));
         assert!(refused(["--timeout", "0s"]).contains("no request is done in no time"));
         let delay = Args::try_parse_from(["csv_runner", "--delay", "0s", "--grace", "0s"]);
-        assert_eq!(delay.unwrap().delay, Duration::ZERO);
+        assert_eq!(delay.unwrap().fetching.delay, Duration::ZERO);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use futures_util::{Stream, StreamExt as _};
-use orchestrator::{Orchestrator, Order, Task, TaskErrorKind, TaskResult, TaskResults};
+use orchestrator::{Blueprint, Orchestrator, Order, Task, TaskErrorKind, TaskResult, TaskResults};
 use tokio::time::MissedTickBehavior;
 
 use super::args::{Mode, ResultOrder};
-use super::blueprint::{Fetched, ProcessData, TaskInput};
+use super::blueprint::{Fetched, TaskInput};
 use super::check::Survey;
 use super::collected::Collected;
 use super::input::Input;
@@ -54,11 +54,14 @@ impl Door {
     }
 
     /// Starts the run: tasks go in through this door.
-    fn enter(
+    fn enter<B>(
         self,
-        orchestrator: &Orchestrator<ProcessData>,
+        orchestrator: &Orchestrator<B>,
         tasks: impl Stream<Item = Task<TaskInput>> + Send + 'static,
-    ) -> TaskResults<Fetched> {
+    ) -> TaskResults<Fetched>
+    where
+        B: Blueprint<Input = TaskInput, Output = Fetched>,
+    {
         match self {
             Self::Streaming => orchestrator.execute_tasks_streaming(tasks),
             Self::Channel => {
@@ -80,7 +83,6 @@ impl Door {
 
 /// What a run is made of.
 pub(crate) struct Run {
-    pub(crate) orchestrator: Orchestrator<ProcessData>,
     pub(crate) input: Input,
     pub(crate) survey: Survey,
     pub(crate) door: Door,
@@ -92,6 +94,8 @@ pub(crate) struct Run {
     pub(crate) output: Output,
     pub(crate) signals: Signals,
     pub(crate) terminal: Terminal,
+    /// Whether tasks are run elsewhere, where somebody may cancel one of them.
+    pub(crate) elsewhere: bool,
 }
 
 /// What came of a run.
@@ -112,13 +116,18 @@ pub(crate) enum Stopped {
     Input(anyhow::Error),
     /// The results could not be written.
     Output(io::Error),
-    /// The journal broke.
-    Journal(String),
+    /// The journal broke, or the server can't be reached.
+    Engine(String),
+    /// The server has had other tasks in a run of this name.
+    OtherRun(String),
 }
 
 impl Run {
     /// Runs all tasks and writes their results.
-    pub(crate) async fn run(self) -> Report {
+    pub(crate) async fn on<B>(self, orchestrator: Orchestrator<B>) -> Report
+    where
+        B: Blueprint<Input = TaskInput, Output = Fetched>,
+    {
         let begun = Instant::now();
         let rows = self.survey.rows;
         let failure_limit = self.failure_limit.unwrap_or(u64::MAX);
@@ -126,7 +135,7 @@ impl Run {
             (Door::Streaming, ResultOrder::Input) if !self.collects => Order::Input,
             _ => Order::Completion,
         };
-        let orchestrator = self.orchestrator.order(order);
+        let orchestrator = orchestrator.order(order);
         let mut sink = Sink {
             superseded: self.survey.superseded,
             collected: self.collects.then(Collected::default),
@@ -149,13 +158,21 @@ impl Run {
         let written = loop {
             let taken = tokio::select! {
                 result = results.recv() => match result {
-                    None => break sink.finish(),
+                    None => break sink.finish().map(|()| None),
                     Some(result) => {
-                        tally.count(&result);
+                        // One that was cancelled elsewhere has ended; one that was given up here has not.
+                        let given_up = is(&result, TaskErrorKind::Cancelled)
+                            && (!self.elsewhere || stop.is_cancelled() || results.stopped_by().is_some());
+                        if is(&result, TaskErrorKind::Refused) {
+                            let why = result.outcome.as_ref().err().map(ToString::to_string);
+                            break Ok(why);
+                        }
+                        tally.count(&result, given_up);
                         if tally.failed > failure_limit {
                             stop.cancel();
                         }
-                        sink.take(&result)
+                        sink.see(&result);
+                        if given_up { Ok(()) } else { sink.take(&result) }
                     }
                 },
                 _ = tick.tick() => {
@@ -180,13 +197,14 @@ impl Run {
         let broke = results.stopped_by().map(ToString::to_string);
         let stopped = match (written, trouble.take(), broke) {
             (Err(error), _, _) => Some(Stopped::Output(error)),
-            (Ok(()), Some(error), _) => Some(Stopped::Input(error)),
-            (Ok(()), None, Some(why)) => Some(Stopped::Journal(why)),
-            (Ok(()), None, None) if tally.ended() < rows && !stop.is_cancelled() => {
+            (Ok(Some(why)), _, _) => Some(Stopped::OtherRun(why)),
+            (Ok(None), Some(error), _) => Some(Stopped::Input(error)),
+            (Ok(None), None, Some(why)) => Some(Stopped::Engine(why)),
+            (Ok(None), None, None) if tally.ended() < rows && !stop.is_cancelled() => {
                 let missing = grouped(rows - tally.ended());
                 Some(Stopped::Input(anyhow!("{missing} rows gave no result")))
             }
-            (Ok(()), None, None) => None,
+            (Ok(None), None, None) => None,
         };
         Report {
             output: sink.output,
@@ -198,6 +216,10 @@ impl Run {
     }
 }
 
+fn is(result: &TaskResult<Fetched>, kind: TaskErrorKind) -> bool {
+    matches!(&result.outcome, Err(error) if error.kind() == kind)
+}
+
 /// Takes results and writes those that are kept.
 struct Sink {
     superseded: Superseded,
@@ -207,15 +229,15 @@ struct Sink {
 }
 
 impl Sink {
-    fn take(&mut self, result: &TaskResult<Fetched>) -> io::Result<()> {
+    /// Takes note of where an id came.
+    fn see(&mut self, result: &TaskResult<Fetched>) {
         if let Some(collected) = &mut self.collected {
             collected.see(result.id.0, result.ordinal);
         }
-        let cancelled = match &result.outcome {
-            Ok(_) => false,
-            Err(error) => error.kind() == TaskErrorKind::Cancelled,
-        };
-        if cancelled || self.superseded.contains(result.ordinal) {
+    }
+
+    fn take(&mut self, result: &TaskResult<Fetched>) -> io::Result<()> {
+        if self.superseded.contains(result.ordinal) {
             return Ok(());
         }
         let row = TaskOutput::from(result);

@@ -14,6 +14,7 @@
 //! - [`tasks`]: the second one
 //! - [`output`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
+//! - [`worker`]: rows are run for a Restate server
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
 //! - [`offline`], [`open_files`]: the built-in server, and the limit of open files
 
@@ -40,6 +41,7 @@ mod summary;
 mod superseded;
 mod tasks;
 mod terminal;
+mod worker;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -63,7 +65,11 @@ fn main() -> ExitCode {
     let started = Runtime::new().and_then(|runtime| {
         let terminal = {
             let _runtime = runtime.enter();
-            Terminal::start(args.quiet, args.progress())?
+            let (quiet, progress) = match &args.command {
+                Some(Command::Worker(worker)) => (worker.quiet, false),
+                _ => (args.quiet, args.progress()),
+            };
+            Terminal::start(quiet, progress)?
         };
         Ok((runtime, terminal))
     });
@@ -75,7 +81,11 @@ fn main() -> ExitCode {
             return End::NothingRan.into();
         }
     };
-    let end = program::run(&args, &runtime, &terminal);
+    blueprint::install_crypto();
+    let end = match &args.command {
+        Some(Command::Worker(options)) => worker::run(options, &runtime, &terminal),
+        _ => program::run(&args, &runtime, &terminal),
+    };
     // Who has interrupted it does not want to wait for a terminal that takes nothing.
     closing.wait(matches!(end, End::Interrupted(_)).then_some(Duration::from_secs(1)));
     // What still executes after a failed run is not waited for.

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
-use orchestrator::Orchestrator;
+use orchestrator::restate::Client;
+use orchestrator::{Blueprint, Orchestrator};
 use reqwest::Url;
 use tokio::runtime::Runtime;
 
-use super::args::{Args, Mode, ResultOrder};
+use super::args::{Args, Fetching, Mode, ResultOrder};
 use super::blueprint::{ProcessData, client};
 use super::check::{BadRows, Survey, check};
 use super::doors::{Door, Report, Run, Stopped};
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     };
     let Ready {
         signals,
-        orchestrator,
+        engine,
         input,
         survey,
         door,
@@ -46,8 +47,8 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     } = ready;
 
     let (rows, superseded, bad) = (survey.rows, survey.superseded.count(), survey.bad.count);
+    let resume = |retry_failed| engine.resume(args, retry_failed);
     let run = Run {
-        orchestrator,
         input,
         survey,
         door,
@@ -59,10 +60,15 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         output,
         signals: signals.clone(),
         terminal: terminal.clone(),
+        elsewhere: matches!(engine, Engine::There { .. }),
     };
-    signals.running(resume(args, false));
+    signals.running(resume(false));
     // In a task, since each result would otherwise wake this thread.
-    let report = match runtime.block_on(runtime.spawn(run.run())) {
+    let report = match &engine {
+        Engine::Here(orchestrator) => runtime.spawn(run.on(orchestrator.clone())),
+        Engine::There { orchestrator, .. } => runtime.spawn(run.on(orchestrator.clone())),
+    };
+    let report = match runtime.block_on(report) {
         Ok(report) => report,
         Err(error) => {
             terminal.error(format!("error: the run broke down: {error}"));
@@ -70,10 +76,13 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         }
     };
 
-    let mut end = end(&report, &signals, rows, bad);
+    let other_run = matches!(report.stopped, Some(Stopped::OtherRun(_)));
+    let mut end = end(&report, &engine, &signals, rows, bad);
     match report.stopped {
         Some(Stopped::Input(error)) => terminal.error(format!("error: {error:#}")),
-        Some(Stopped::Journal(why)) => terminal.error(format!("error: {why}")),
+        Some(Stopped::Engine(why) | Stopped::OtherRun(why)) => {
+            terminal.error(format!("error: {why}"));
+        }
         Some(Stopped::Output(error)) if end == End::Failed => {
             terminal.error(format!("error: cannot write the results: {error}"));
         }
@@ -105,8 +114,8 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             .summary(door.name(), rows, superseded, report.took),
     );
     let is_cut_off = report.tally.ended() < rows || !matches!(end, End::Complete | End::Partial);
-    match (finished, resume(args, report.failure_limit_hit)) {
-        (_, Some(resume)) if is_cut_off => terminal.error(resume),
+    match (finished, resume(report.failure_limit_hit)) {
+        (_, Some(resume)) if is_cut_off && !other_run => terminal.error(resume),
         (Some(finished), _) if report.tally.replayed == rows => {
             terminal.error(already_finished(args, finished));
         }
@@ -115,9 +124,34 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     end
 }
 
-/// How to go on with the run, if it has a journal.
-fn resume(args: &Args, retry_failed: bool) -> Option<String> {
-    args.journal.as_ref()?;
+/// What drives the tasks.
+enum Engine {
+    /// This process.
+    Here(Orchestrator<ProcessData>),
+    /// The workers of a Restate server.
+    There {
+        orchestrator: Orchestrator<Client<ProcessData>>,
+        /// The run's name.
+        run: String,
+    },
+}
+
+impl Engine {
+    /// How to go on with the run, if something keeps it.
+    fn resume(&self, args: &Args, retry_failed: bool) -> Option<String> {
+        let more = match self {
+            Self::Here(_) => {
+                args.journal.as_ref()?;
+                (retry_failed && !args.retry_failed).then(|| "--retry-failed".to_owned())
+            }
+            Self::There { run, .. } => args.run.is_none().then(|| format!("--run={run}")),
+        };
+        Some(resume(args, more.as_deref()))
+    }
+}
+
+/// How to go on with the run, which takes this option beside.
+fn resume(args: &Args, more: Option<&str>) -> String {
     let is_read = args
         .tasks
         .as_deref()
@@ -125,13 +159,7 @@ fn resume(args: &Args, retry_failed: bool) -> Option<String> {
     let input = is_read.then(|| Redirected::of(0));
     let is_written = args.output().is_none() && !io::stdout().is_terminal();
     let output = is_written.then(|| Redirected::of(1));
-    let more = (retry_failed && !args.retry_failed).then_some("--retry-failed");
-    Some(advice(
-        std::env::args_os(),
-        input.as_ref(),
-        output.as_ref(),
-        more,
-    ))
+    advice(std::env::args_os(), input.as_ref(), output.as_ref(), more)
 }
 
 /// What is said when there was nothing to run.
@@ -145,12 +173,12 @@ fn already_finished(args: &Args, finished: SystemTime) -> String {
 }
 
 /// How the run ended.
-fn end(report: &Report, signals: &Signals, rows: u64, bad: u64) -> End {
+fn end(report: &Report, engine: &Engine, signals: &Signals, rows: u64, bad: u64) -> End {
     match (&report.stopped, signals.caught()) {
         (Some(Stopped::Output(error)), _) if error.kind() == io::ErrorKind::BrokenPipe => {
             End::ReaderGone
         }
-        (Some(Stopped::Journal(_)), _) => End::JournalBroke,
+        (Some(Stopped::Engine(_)), _) if matches!(engine, Engine::Here(_)) => End::JournalBroke,
         (Some(_), _) => End::Failed,
         // A signal that comes when all is done interrupts nothing.
         (None, Some(signal)) if report.tally.ended() < rows => End::Interrupted(signal),
@@ -162,7 +190,7 @@ fn end(report: &Report, signals: &Signals, rows: u64, bad: u64) -> End {
 /// What a run needs, checked.
 struct Ready {
     signals: Signals,
-    orchestrator: Orchestrator<ProcessData>,
+    engine: Engine,
     input: Input,
     survey: Survey,
     door: Door,
@@ -181,13 +209,14 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         bail!("--journal goes with the streaming door: leave --mode=channel out");
     }
     // A check fetches nothing.
-    let url = if args.offline || args.check {
+    let fetching = &args.fetching;
+    let url = if fetching.offline || args.check || args.restate.is_some() {
         None
     } else {
-        Some(args.url()?)
+        Some(fetching.url()?)
     };
-    if !args.check {
-        open_files::reserve(args.concurrency.get(), args.offline)?;
+    if !args.check && args.restate.is_none() {
+        open_files::reserve(args.concurrency(), fetching.offline)?;
     }
 
     let input = Input::open(args.tasks.as_deref(), |copied| {
@@ -230,38 +259,47 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         Some(opened) => (Some(facts.of(opened.journal)), opened.finished),
         None => (None, None),
     };
-    let url = match url {
-        Some(url) => url,
-        None => offline_url(runtime, terminal)?,
+    let mut engine = match &args.restate {
+        Some(ingress) => {
+            let mut client = Client::new(ingress)?;
+            if let Some(run) = &args.run {
+                client = client.run(run)?;
+            }
+            let run = client.run_name().to_owned();
+            if args.run.is_none() {
+                terminal.note(format!(
+                    "the run's name is {run}: --run={run} attaches to it"
+                ));
+            }
+            Engine::There {
+                orchestrator: set_up(client.orchestrator(), args, &signals),
+                run,
+            }
+        }
+        None => {
+            let blueprint = blueprint(fetching, url, args.concurrency(), runtime, terminal)?;
+            Engine::Here(set_up(Orchestrator::new(blueprint), args, &signals))
+        }
     };
-    let concurrency = args.concurrency.get();
-    let blueprint = ProcessData {
-        http: client(&url, concurrency, args.offline)?,
-        url,
-        timeout: args.timeout,
-        retries: args.retries,
-        delay: args.delay,
-        terminal: terminal.clone(),
-    };
-    let mut orchestrator = Orchestrator::new(blueprint)
-        .concurrency(concurrency)
-        .window(args.window.get())
-        .shutdown(signals.shutdown().clone())
-        .grace(args.grace);
     // Last, so that whatever else fails leaves no file behind.
     let metadata = input.metadata();
     let mut in_use = vec![InUse {
         what: "the tasks file",
         file: metadata.with_context(|| format!("cannot read {}", input.name()))?,
     }];
-    if let (Some(journal), Some(path)) = (journal, &args.journal) {
+    if let (Some(journal), Some(path), Engine::Here(orchestrator)) =
+        (journal, &args.journal, &mut engine)
+    {
         let journal = if args.retry_failed {
             journal.retry_failed()
         } else {
             journal
         };
         let _runtime = runtime.enter();
-        orchestrator = orchestrator.journal(journal).map_err(anyhow::Error::msg)?;
+        *orchestrator = orchestrator
+            .clone()
+            .journal(journal)
+            .map_err(anyhow::Error::msg)?;
         in_use.push(InUse {
             what: "the journal",
             file: fs::metadata(path)
@@ -271,13 +309,48 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
     let output = Output::open(args.output(), &in_use)?;
     Ok(Some(Ready {
         signals,
-        orchestrator,
+        engine,
         input,
         survey,
         door,
         output,
         finished,
     }))
+}
+
+/// An orchestrator with the settings that are asked for.
+fn set_up<B: Blueprint>(
+    orchestrator: Orchestrator<B>,
+    args: &Args,
+    signals: &Signals,
+) -> Orchestrator<B> {
+    orchestrator
+        .concurrency(args.concurrency())
+        .window(args.window.get())
+        .shutdown(signals.shutdown().clone())
+        .grace(args.grace)
+}
+
+/// The blueprint that fetches `url`, or what the built-in server answers.
+pub(crate) fn blueprint(
+    fetching: &Fetching,
+    url: Option<Url>,
+    concurrency: usize,
+    runtime: &Runtime,
+    terminal: &Terminal,
+) -> anyhow::Result<ProcessData> {
+    let url = match url {
+        Some(url) => url,
+        None => offline_url(runtime, terminal)?,
+    };
+    Ok(ProcessData {
+        http: client(&url, concurrency, fetching.offline)?,
+        url,
+        timeout: fetching.timeout,
+        retries: fetching.retries,
+        delay: fetching.delay,
+        terminal: terminal.clone(),
+    })
 }
 
 /// Starts the server that answers in place of the endpoint.

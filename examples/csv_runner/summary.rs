@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use orchestrator::{TaskError, TaskErrorKind, TaskResult};
+use orchestrator::{TaskError, TaskResult};
 
 use super::terminal::one_line;
 
@@ -27,12 +27,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a result.
-    pub(crate) fn count<O>(&mut self, result: &TaskResult<O>) {
+    /// Counts a result: that of a row that ended, or was given up.
+    pub(crate) fn count<O>(&mut self, result: &TaskResult<O>, given_up: bool) {
         self.replayed += u64::from(result.replayed);
         match &result.outcome {
             Ok(_) => self.completed += 1,
-            Err(error) if error.kind() == TaskErrorKind::Cancelled => self.cancelled += 1,
+            Err(_) if given_up => self.cancelled += 1,
             Err(error) => {
                 self.failed += 1;
                 self.count_cause(cause(error));

@@ -68,6 +68,12 @@ impl Server {
         format!("http://127.0.0.1:{}", self.ports[1])
     }
 
+    /// The number of its process.
+    #[allow(dead_code, reason = "the bench uses it")]
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once, by SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

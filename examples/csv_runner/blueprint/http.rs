@@ -4,10 +4,14 @@ use anyhow::Context as _;
 use reqwest::{Client, ClientBuilder, Url};
 use rustls::crypto::ring;
 
-/// A client for requests to `url`, which the built-in server answers if `offline`.
-pub(crate) fn client(url: &Url, concurrency: usize, offline: bool) -> anyhow::Result<Client> {
+/// Makes it `ring` that TLS is done with, by every client of this process.
+pub(crate) fn install_crypto() {
     // Another one can only have been installed by this function.
     let _ = ring::default_provider().install_default();
+}
+
+/// A client for requests to `url`, which the built-in server answers if `offline`.
+pub(crate) fn client(url: &Url, concurrency: usize, offline: bool) -> anyhow::Result<Client> {
     let builder = || {
         Client::builder()
             .user_agent(concat!("csv_runner/", env!("CARGO_PKG_VERSION")))

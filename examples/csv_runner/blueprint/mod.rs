@@ -5,5 +5,5 @@ mod http;
 mod process_data;
 mod status_code;
 
-pub(crate) use http::client;
+pub(crate) use http::{client, install_crypto};
 pub(crate) use process_data::{Fetched, ProcessData, TaskInput};

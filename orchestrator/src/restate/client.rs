@@ -77,6 +77,10 @@ impl<B: Durable> Client<B> {
     /// # Errors
     ///
     /// If it is no URL of the scheme `http` or `https`.
+    ///
+    /// # Panics
+    ///
+    /// If `reqwest` was built for a rustls without a crypto provider, and none is installed.
     pub fn new(ingress: impl AsRef<str>) -> Result<Self, RestateError> {
         let address = Address::new(ingress.as_ref()).context("the URL of the ingress")?;
         Ok(Self {

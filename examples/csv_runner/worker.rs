@@ -1,0 +1,112 @@
+//! `csv_runner worker`: rows are run for a Restate server.
+
+use std::io;
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use orchestrator::Blueprint as _;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::args::Worker;
+use super::blueprint::ProcessData;
+use super::exit::End;
+use super::open_files;
+use super::program::blueprint;
+use super::signals::Signals;
+use super::terminal::Terminal;
+
+/// Serves until it is told to stop, and says what went wrong.
+pub(crate) fn run(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> End {
+    match serve(worker, runtime, terminal) {
+        Ok(()) => End::Complete,
+        Err(error) => {
+            terminal.error(format!("error: {error:#}"));
+            End::NothingRan
+        }
+    }
+}
+
+fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Result<()> {
+    // What the library and the SDK say of tasks that do not go on.
+    let said = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .without_time()
+        .with_ansi(false)
+        .with_writer(Said(terminal.clone()));
+    // There is no other in this process, which would be the error.
+    let _ = said.try_init();
+    let fetching = &worker.fetching;
+    let url = if fetching.offline {
+        None
+    } else {
+        Some(fetching.url()?)
+    };
+    let concurrency = worker.concurrency.get();
+    open_files::reserve(concurrency, fetching.offline)?;
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::listen(terminal.clone(), worker.grace).context("cannot listen for signals")?
+    };
+    let listener = runtime
+        .block_on(TcpListener::bind(&worker.listen))
+        .with_context(|| format!("cannot listen at {}", worker.listen))?;
+    let address = listener.local_addr()?;
+    let mut serving = orchestrator::restate::Worker::new()
+        .concurrency(concurrency)
+        .shutdown(signals.shutdown().clone())
+        .grace(worker.grace)
+        .serve(blueprint(fetching, url, concurrency, runtime, terminal)?)?;
+    for key in &worker.identity_key {
+        serving = serving.identity_key(key);
+    }
+    if let Some(admin) = &worker.register {
+        serving = serving.register(admin);
+    }
+    if let Some(url) = &worker.advertise {
+        serving = serving.advertise(url);
+    }
+    terminal.note(format!(
+        "{} is served at http://{address}",
+        ProcessData::NAME
+    ));
+    if is_open(address) && worker.identity_key.is_empty() {
+        terminal.note(format!(
+            "whoever reaches {address} can have rows run there: --identity-key shuts others out"
+        ));
+    }
+    signals.running(None);
+    runtime.block_on(runtime.spawn(serving.listen_on(listener)))??;
+    Ok(())
+}
+
+/// Whether others than this machine may reach it.
+fn is_open(address: SocketAddr) -> bool {
+    !address.ip().is_loopback()
+}
+
+/// Writes lines to the terminal.
+struct Said(Terminal);
+
+struct Line<'a>(&'a Terminal);
+
+impl<'a> MakeWriter<'a> for Said {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+impl io::Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.0.error(text.trim_end().to_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

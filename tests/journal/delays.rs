@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream;
-use orchestrator::Orchestrator;
+use orchestrator::{Orchestrator, blueprint};
 use tokio::time::Instant;
 
 use crate::trace::Trace;
@@ -95,6 +95,53 @@ async fn a_clock_that_was_set_back_makes_no_delay_longer_than_it_was() {
         cut_off(&place, &[delay], Duration::from_secs(1)).await;
         let took = gone_on(&place, &[delay], BEGIN - Duration::from_secs(86_400)).await;
         assert_about(took, delay.unsigned_abs());
+    }
+}
+
+/// Two delays of so many seconds.
+struct Twice(u64);
+
+#[blueprint]
+impl Twice {
+    #[step]
+    async fn begin(&self, _: &i64) {}
+
+    #[delay]
+    fn first(&self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+
+    #[step]
+    async fn go_on(&self, _: &i64) {}
+
+    #[delay]
+    fn second(&self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+
+    #[step]
+    async fn end(&self, _: &i64) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_after_one_that_a_clock_was_set_back_in_ends_too() {
+    for seconds in [5, 60, 3_600] {
+        for back in [2, 30, 86_400] {
+            let place = Place::new();
+            let journal = place.journal().await.at(BEGIN);
+            let orchestrator = Orchestrator::new(Twice(seconds)).journal(journal).unwrap();
+            let results = orchestrator.execute_tasks_streaming(stream::iter(tasks([7])));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop((results, orchestrator));
+            let journal = place.journal().await.at(BEGIN - Duration::from_secs(back));
+            let orchestrator = Orchestrator::new(Twice(seconds)).journal(journal).unwrap();
+            let began = Instant::now();
+            let run = orchestrator.execute_tasks(tasks([7]));
+            let results = tokio::time::timeout(Duration::from_secs(100_000), run).await;
+            assert!(results.unwrap()[0].outcome.is_ok());
+            let first = (seconds - 1 + back).min(seconds);
+            assert_about(began.elapsed(), (first + seconds) * 1_000);
+        }
     }
 }
 

@@ -117,6 +117,8 @@ async fn tasks_at_hand_that_are_too_few_run_not_at_all() {
         .await
         .execute_tasks(tasks([0, 1]))
         .await;
+    drop(place.open().await);
+    let bytes = std::fs::read(place.path()).unwrap();
     let results = place
         .orchestrator(Trace::default())
         .await
@@ -124,6 +126,8 @@ async fn tasks_at_hand_that_are_too_few_run_not_at_all() {
         .await;
     let error = results[0].outcome.as_ref().unwrap_err().to_string();
     assert!(error.contains("the input ends after 1 tasks"), "{error}");
+    drop(place.open().await);
+    assert!(bytes == std::fs::read(place.path()).unwrap());
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,22 @@ async fn it_says_where_tasks_are_while_the_run_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_counts_all_that_go_on_in_a_second() {
+    let place = Place::new();
+    let begin = SystemTime::now();
+    let orchestrator = Orchestrator::new(Trace::default())
+        .journal(place.journal().await.at(begin))
+        .unwrap();
+    let inputs = (0..600).map(|task| 3_600_000 + 7 * task);
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(inputs)));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let wakes = Journal::status(place.path()).unwrap().wakes;
+    assert!((5..=6).contains(&wakes.len()), "{wakes:?}");
+    assert_eq!(wakes.iter().map(|(_, tasks)| tasks).sum::<u64>(), 600);
+    drop(results);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_says_when_a_run_was_finished() {
     let place = Place::new();
     place

@@ -152,3 +152,22 @@ async fn a_task_that_was_refused_once_is_run_when_it_is_right_again() {
     let lines = run(&place, &Trace::default(), &[(1, 5), (1, 5)]).await;
     assert_eq!(lines, ["1 \"waited 5\" (replayed)"; 2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_run_stays_as_it_was_when_it_is_opened_again() {
+    let (place, trace) = (Place::new(), Trace::default());
+    let input = [(1, 5), (1, 5), (2, -1), (2, -1), (1, 5)];
+    run(&place, &trace, &input).await;
+    let finished = place.open().await.finished().unwrap();
+    let bytes = std::fs::read(place.path()).unwrap();
+    for _ in 0..2 {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let lines = run(&place, &trace, &input).await;
+        assert!(
+            lines.iter().all(|line| line.ends_with("(replayed)")),
+            "{lines:?}"
+        );
+        assert_eq!(place.open().await.finished().unwrap(), finished);
+        assert!(bytes == std::fs::read(place.path()).unwrap());
+    }
+}

@@ -156,6 +156,7 @@ impl Recorder<Steps> for Record {
         _: u64,
         _: Option<&u64>,
         _: Option<u64>,
+        _: bool,
     ) -> anyhow::Result<Met<Steps>> {
         Ok(Met::Never)
     }

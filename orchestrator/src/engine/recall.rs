@@ -77,7 +77,7 @@ impl<B: Blueprint> Recall<B> {
         let Some(recalled) = self.look_up(ordinal)? else {
             let met = self
                 .recorder
-                .meet(task.id, ordinal, Some(&task.input), None)?;
+                .meet(task.id, ordinal, Some(&task.input), None, false)?;
             return Ok(met.admit(task.id, ordinal, || Some(Arrival::New(task.input))));
         };
         if recalled.id != task.id {
@@ -144,7 +144,10 @@ impl<B: Blueprint> Recall<B> {
             known,
             hash,
         } = recalled;
-        let met = self.recorder.meet(id, ordinal, input.as_ref(), hash);
+        let has_ended = matches!(known, Known::Ended(_));
+        let met = self
+            .recorder
+            .meet(id, ordinal, input.as_ref(), hash, has_ended);
         discard(input);
         Ok(met?.admit(id, ordinal, || self.arrival(ordinal, known)))
     }

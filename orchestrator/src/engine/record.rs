@@ -35,7 +35,7 @@ pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
     fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>>;
 
     /// Looks whether a task of this id was met before. `input` is given if it is at hand, `hash` if it was
-    /// recorded.
+    /// recorded. One that `has_ended` by its own record keeps that end.
     ///
     /// # Errors
     ///
@@ -46,6 +46,7 @@ pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
         ordinal: u64,
         input: Option<&B::Input>,
         hash: Option<u64>,
+        has_ended: bool,
     ) -> anyhow::Result<Met<B>>;
 
     /// A task has this result. Gives those of the tasks that are to have the same.

@@ -1,7 +1,7 @@
 //! Delays that end late: they wait on disk, and nowhere else. [`Horizon`] says which, [`OnDisk`] brings
 //! them back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 use super::recording::Recording;
 use super::store::{FAR, SLICE};
 use crate::Durable;
-use crate::engine::{Far, Recalled, Wake};
+use crate::engine::{Far, Known, Recalled, Wake};
 
 /// Up to when delays wait in memory.
 ///
@@ -34,9 +34,9 @@ struct State {
     /// While the horizon is being moved: the ordinals of tasks in memory that end before where it goes, and
     /// whose records may be found on the way.
     near: Option<Vec<u64>>,
-    /// The ordinals of tasks in memory that are recorded to end later than they may, since the clock was set
-    /// back.
-    early: HashSet<u64>,
+    /// Tasks in memory that are recorded to end later than they may, since the clock was set back, and the
+    /// ends that are recorded: a later delay of theirs has another one.
+    early: HashMap<u64, i64>,
 }
 
 impl Horizon {
@@ -47,7 +47,7 @@ impl Horizon {
             position: 0,
             waker: None,
             near: None,
-            early: HashSet::new(),
+            early: HashMap::new(),
         }))
     }
 
@@ -60,7 +60,7 @@ impl Horizon {
         }
         let left = Duration::from_millis(u64::try_from(wake.at.saturating_sub(now)).unwrap_or(0));
         if left > wake.full {
-            state.early.insert(ordinal);
+            state.early.insert(ordinal, wake.at);
             return false;
         }
         state.add(1);
@@ -96,6 +96,14 @@ impl State {
         self.far += count;
         if let Some(waker) = self.waker.take() {
             waker.wake();
+        }
+    }
+
+    /// Whether it is in memory, and what was found is the record that it has outlived.
+    fn is_early<B: Durable>(&self, task: &Recalled<B>) -> bool {
+        match (&task.known, self.early.get(&task.ordinal)) {
+            (Known::Stands(_, Some(wake)), Some(recorded)) => wake.at == *recorded,
+            _ => false,
         }
     }
 }
@@ -200,9 +208,7 @@ impl<B: Durable> Far<B> for OnDisk<B> {
             if let Ok(due) = &mut due {
                 let mut state = self.recording.horizon().lock();
                 let near: HashSet<u64> = state.near.take().into_iter().flatten().collect();
-                due.retain(|task| {
-                    !near.contains(&task.ordinal) && !state.early.contains(&task.ordinal)
-                });
+                due.retain(|task| !near.contains(&task.ordinal) && !state.is_early(task));
                 state.far = state.far.saturating_sub(due.len() as u64);
                 if due.is_empty() {
                     continue;

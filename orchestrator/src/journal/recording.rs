@@ -147,7 +147,14 @@ impl<B: Durable> Recorder<B> for Recording<B> {
                 "the journal's tasks were read from an input: go on by the same door, with the same input"
             ),
         }
-        self.store.mark(mark, Some(self.clock.now()), None);
+        // A journal that is to be refused for its input is left as it is, as long as that can be.
+        let before = match way {
+            Way::Read => marks.read,
+            Way::Sent => marks.sent,
+        };
+        if before.is_none() {
+            self.store.mark(mark, Some(self.clock.now()), None);
+        }
         Ok(())
     }
 
@@ -169,6 +176,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         ordinal: u64,
         input: Option<&B::Input>,
         stored: Option<u64>,
+        has_ended: bool,
     ) -> anyhow::Result<Met<B>> {
         let Some(ids) = &self.ids else {
             return Ok(Met::Never);
@@ -177,7 +185,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             Some(input) => Some(hash(&contained(|| B::encode_input(input))?.1)),
             None => None,
         };
-        Ok(match ids.meet(id.0, ordinal, hash, stored) {
+        Ok(match ids.meet(id.0, ordinal, hash, stored, has_ended) {
             Seen::Never => Met::Never,
             Seen::UnderWay => Met::UnderWay,
             Seen::Ended(end) => {

@@ -29,7 +29,8 @@ pub struct JournalStatus {
     pub failed: u64,
     /// What they failed of, the most frequent first; at most 20.
     pub failures: Vec<FailureCause>,
-    /// When delays end next, and how many tasks go on then; at most 20.
+    /// When delays end next, and how many tasks go on in the second (of the time of day) that this is in; at
+    /// most 20 seconds.
     pub wakes: Vec<(SystemTime, u64)>,
 }
 

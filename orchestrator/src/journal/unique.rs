@@ -36,13 +36,14 @@ pub(super) enum Seen {
 
 impl Ids {
     /// Meets the id of the task of this ordinal. `hash` is that of its input, `stored` that which was
-    /// stored for this ordinal.
+    /// stored for this ordinal. One that `has_ended` waits for no other's end.
     pub(super) fn meet(
         &self,
         id: u64,
         ordinal: u64,
         hash: Option<u64>,
         stored: Option<u64>,
+        has_ended: bool,
     ) -> Seen {
         let differ = |one: Option<u64>, other: Option<u64>| {
             one.zip(other).is_some_and(|(one, other)| one != other)
@@ -64,7 +65,7 @@ impl Ids {
         if differ(hash.or(stored), first.hash) {
             return Seen::WithOther;
         }
-        if first.ordinal == ordinal {
+        if first.ordinal == ordinal || has_ended {
             return Seen::Never;
         }
         if let Some(end) = &first.end {
@@ -110,25 +111,25 @@ mod tests {
     #[test]
     fn who_comes_again_waits_for_the_first() {
         let ids = Ids::default();
-        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
-        assert_eq!(ids.meet(7, 3, Some(1), None), Seen::UnderWay);
+        assert_eq!(ids.meet(7, 0, Some(1), None, false), Seen::Never);
+        assert_eq!(ids.meet(7, 3, Some(1), None, false), Seen::UnderWay);
         assert_eq!(ids.ended(7, 0, Some(&done())), [3]);
-        assert_eq!(ids.meet(7, 4, Some(1), None), Seen::Ended(done()));
+        assert_eq!(ids.meet(7, 4, Some(1), None, false), Seen::Ended(done()));
     }
 
     #[test]
     fn another_input_is_told() {
         let ids = Ids::default();
-        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
-        assert_eq!(ids.meet(7, 1, Some(2), None), Seen::WithOther);
+        assert_eq!(ids.meet(7, 0, Some(1), None, false), Seen::Never);
+        assert_eq!(ids.meet(7, 1, Some(2), None, false), Seen::WithOther);
         // Also if the first is from an earlier run.
-        assert_eq!(ids.meet(8, 2, Some(2), Some(1)), Seen::WithOther);
+        assert_eq!(ids.meet(8, 2, Some(2), Some(1), false), Seen::WithOther);
     }
 
     #[test]
     fn a_task_that_is_met_again_is_not_its_own_follower() {
         let ids = Ids::default();
-        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
-        assert_eq!(ids.meet(7, 0, Some(1), None), Seen::Never);
+        assert_eq!(ids.meet(7, 0, Some(1), None, false), Seen::Never);
+        assert_eq!(ids.meet(7, 0, Some(1), None, false), Seen::Never);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Status {
     pub(crate) failed: u64,
     /// The most frequent first, and not all if there are many.
     pub(crate) failures: Vec<Failure>,
-    /// When delays end next (unix milliseconds), and how many then.
+    /// When delays end next (unix milliseconds), and how many in that second.
     pub(crate) wakes: Vec<(i64, u64)>,
 }
 
@@ -196,8 +196,8 @@ fn failures(connection: &Connection) -> rusqlite::Result<Vec<Failure>> {
 
 fn wakes(connection: &Connection, now: i64) -> rusqlite::Result<Vec<(i64, u64)>> {
     let mut statement = connection.prepare(
-        "SELECT wake, COUNT(*) FROM newest WHERE stage = 0 AND wake > ?1
-         GROUP BY wake ORDER BY wake LIMIT ?2",
+        "SELECT MIN(wake), COUNT(*) FROM newest WHERE stage = 0 AND wake > ?1
+         GROUP BY wake / 1000 ORDER BY 1 LIMIT ?2",
     )?;
     let rows = statement.query_map([now, LISTED], |row| {
         Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))

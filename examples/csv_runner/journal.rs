@@ -1,4 +1,4 @@
-//! The journal of a run: [`open`].
+//! The journal of a run: [`open`], [`anew`].
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,20 +15,21 @@ pub(crate) struct Opened {
     pub(crate) finished: Option<SystemTime>,
 }
 
-/// Opens the journal at this path. A `fresh` one is none of before.
-pub(crate) fn open(path: &Path, fresh: bool) -> anyhow::Result<Opened> {
+/// Opens the journal at this path.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Opened> {
     // The message has the cause in it: no further one is to be shown.
-    let open = || Journal::open(path).map_err(Error::msg);
-    let mut journal = open()?;
-    if fresh && !journal.is_new() {
-        // It is a journal, and nobody writes it: its lock is held. That stays where it is, since
-        // somebody else may wait for it.
-        remove(path).with_context(|| format!("cannot delete the journal {}", path.display()))?;
-        drop(journal);
-        journal = open()?;
-    }
+    let journal = Journal::open(path).map_err(Error::msg)?;
     let finished = journal.finished().map_err(Error::msg)?;
     Ok(Opened { journal, finished })
+}
+
+/// Deletes the journal at this path, and opens another one there.
+pub(crate) fn anew(journal: Journal, path: &Path) -> anyhow::Result<Journal> {
+    // It is a journal, and nobody writes it: its lock is held. That stays where it is, since
+    // somebody else may wait for it.
+    remove(path).with_context(|| format!("cannot delete the journal {}", path.display()))?;
+    drop(journal);
+    Journal::open(path).map_err(Error::msg)
 }
 
 /// Removes the journal's files.

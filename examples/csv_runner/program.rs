@@ -246,7 +246,7 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
     }
 
     let opened = match &args.journal {
-        Some(path) => Some(journal::open(path, args.fresh)?),
+        Some(path) => Some(journal::open(path)?),
         None => None,
     };
     let facts = Facts {
@@ -256,9 +256,10 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         skip_bad_rows: args.skip_bad_rows,
     };
     let (journal, finished) = match opened {
-        Some(opened) => (Some(facts.of(opened.journal)), opened.finished),
+        Some(opened) => (Some(opened.journal), opened.finished),
         None => (None, None),
     };
+    let finished = finished.filter(|_| !args.fresh);
     let mut engine = match &args.restate {
         Some(ingress) => {
             let mut client = Client::new(ingress)?;
@@ -277,11 +278,14 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
             }
         }
         None => {
-            let blueprint = blueprint(fetching, url, args.concurrency(), runtime, terminal)?;
+            let blueprint =
+                blueprint(fetching, url.clone(), args.concurrency(), runtime, terminal)?;
             Engine::Here(set_up(Orchestrator::new(blueprint), args, &signals))
         }
     };
-    // Last, so that whatever else fails leaves no file behind.
+    // Last, so that whatever else fails leaves no file behind; but before a journal is deleted, which would
+    // be missed if the results had no place.
+    let mut output = None;
     let metadata = input.metadata();
     let mut in_use = vec![InUse {
         what: "the tasks file",
@@ -290,6 +294,13 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
     if let (Some(journal), Some(path), Engine::Here(orchestrator)) =
         (journal, &args.journal, &mut engine)
     {
+        let mut journal = journal;
+        if args.fresh && !journal.is_new() {
+            in_use.push(journal_in_use(path)?);
+            output = Some(Output::open(args.output(), &in_use)?);
+            journal = journal::anew(journal, path)?;
+        }
+        let journal = facts.of(journal);
         let journal = if args.retry_failed {
             journal.retry_failed()
         } else {
@@ -300,13 +311,12 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
             .clone()
             .journal(journal)
             .map_err(anyhow::Error::msg)?;
-        in_use.push(InUse {
-            what: "the journal",
-            file: fs::metadata(path)
-                .with_context(|| format!("cannot read the journal {}", path.display()))?,
-        });
+        in_use.push(journal_in_use(path)?);
     }
-    let output = Output::open(args.output(), &in_use)?;
+    let output = match output {
+        Some(output) => output,
+        None => Output::open(args.output(), &in_use)?,
+    };
     Ok(Some(Ready {
         signals,
         engine,
@@ -316,6 +326,14 @@ fn prepare(args: &Args, runtime: &Runtime, terminal: &Terminal) -> anyhow::Resul
         output,
         finished,
     }))
+}
+
+fn journal_in_use(path: &Path) -> anyhow::Result<InUse> {
+    Ok(InUse {
+        what: "the journal",
+        file: fs::metadata(path)
+            .with_context(|| format!("cannot read the journal {}", path.display()))?,
+    })
 }
 
 /// An orchestrator with the settings that are asked for.

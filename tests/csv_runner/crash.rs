@@ -170,3 +170,30 @@ fn check_results(kept: &Kept, rows: u64) -> HashSet<u64> {
     assert_eq!(expected.next(), None);
     completed
 }
+
+#[test]
+fn a_delay_that_waits_on_disk_is_as_long_through_kills_as_without() {
+    const LONG: Duration = Duration::from_secs(12);
+    let server = Server::always(Answer::OK);
+    let kept = Kept::with_rows(300);
+    let url = server.url();
+    let arguments = ["--url", &url, "--delay=12s", "-o=results.csv"];
+    for life in [1_500, 400, 900] {
+        let running = kept.start(&arguments);
+        thread::sleep(Duration::from_millis(life));
+        running.signal("KILL");
+        assert_eq!(running.finish().events(), [""; 0]);
+    }
+    let done = kept.run(&arguments);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let ended = Instant::now();
+    check_results(&kept, 300);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 300);
+    let waited = ended.duration_since(requests[0].at);
+    // Neither shortened, nor begun anew by one of the processes.
+    assert!(
+        waited >= LONG && waited < LONG + Duration::from_millis(1_400),
+        "{waited:?}"
+    );
+}

@@ -101,6 +101,26 @@ fn fresh_begins_anew_and_leaves_the_lock() {
 }
 
 #[test]
+fn fresh_deletes_nothing_if_nothing_is_to_run() {
+    let kept = Kept::with_rows(5);
+    kept.run(&["--offline", "--delay=0s"]);
+    let journal = fs::read(kept.path("run.db")).unwrap();
+    for arguments in [["-o=missing/results.csv"], ["-o=run.db"], ["--url=nowhere"]] {
+        let offline = if arguments[0].starts_with("-o") {
+            "--offline"
+        } else {
+            "--quiet"
+        };
+        let done = kept.run(&["--fresh", offline, arguments[0]]);
+        assert_eq!(done.code(), Some(2), "{done:?}");
+        assert!(
+            fs::read(kept.path("run.db")).unwrap() == journal,
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
 fn fresh_takes_another_input() {
     let kept = Kept::with_rows(5);
     kept.run(&["--offline", "--delay=0s"]);

@@ -7,6 +7,8 @@ mod crash;
 mod doors;
 mod endpoint;
 mod ends;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod faults;
 mod input;
 mod journal;
 mod kept;

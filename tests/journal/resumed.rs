@@ -169,3 +169,24 @@ async fn results_come_in_the_order_of_the_input_if_asked_for() {
         assert_eq!(ids, [100, 101, 102, 103]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_was_read_and_never_began_takes_no_row() {
+    let place = Place::new();
+    let trace = Trace::holding();
+    let orchestrator = place.orchestrator(trace.clone()).await.concurrency(1);
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(vec![0; 50])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let journal = rusqlite::Connection::open(place.path()).unwrap();
+    let rows: i64 = journal
+        .query_row("SELECT COUNT(*) FROM newest", [], |row| row.get(0))
+        .unwrap();
+    let firsts = trace
+        .runs()
+        .iter()
+        .filter(|run| run.ends_with("first"))
+        .count();
+    assert!(firsts < 5, "{firsts}");
+    assert_eq!(usize::try_from(rows).unwrap(), firsts);
+    drop(results);
+}

@@ -144,3 +144,40 @@ fn a_store_is_shared_by_threads() {
     shared::<Store>();
     shared::<Error>();
 }
+
+#[test]
+fn a_commit_waits_for_the_disk() {
+    let place = Place::new();
+    let store = place.open();
+    let Some(Hand::Inline(writer)) = &store.hand else {
+        panic!("{store:?}");
+    };
+    let writer = writer.lock().unwrap();
+    let setting = |name: &str| {
+        let sql = format!("PRAGMA {name}");
+        let connection = &writer.pen.connection;
+        connection.query_row(&sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
+    };
+    assert_eq!(setting("synchronous").unwrap(), 2.into());
+    assert_eq!(setting("journal_mode").unwrap(), "wal".to_owned().into());
+}
+
+#[test]
+fn what_came_together_is_committed_together() {
+    let place = Place::new();
+    let store = Opening::new(&place.path)
+        .unwrap()
+        .begin(&identity(), run, Commits::OnAThread)
+        .unwrap();
+    let others = place.shell();
+    others.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let positions = (0..200).map(|ordinal| store.append(vec![completed(ordinal)], None));
+    let last = positions.last().unwrap();
+    others.execute_batch("ROLLBACK").unwrap();
+    while store.committed().unwrap() < last {
+        std::thread::yield_now();
+    }
+    // A commit writes each page that it changes once: they are some dozen rows to a page.
+    let log = std::fs::metadata(place.path.with_extension("db-wal")).unwrap();
+    assert!(log.len() < 50 * 4_096, "{}", log.len());
+}

@@ -172,6 +172,52 @@ async fn a_worker_with_a_key_answers_nobody_who_does_not_sign() {
     assert!(error.contains("does not register"), "{error}");
 }
 
+/// Made for this test, with its public half below.
+const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIP64GFeeEKNaDqcAPyb1YBOotxAIl4H12tWbr8YK6E36
+-----END PRIVATE KEY-----
+";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_with_a_key_answers_the_server_that_signs() {
+    let keys = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(keys.path(), PRIVATE_KEY).unwrap();
+    let setting = "RESTATE_WORKER__INVOKER__REQUEST_IDENTITY_PRIVATE_KEY_PEM_FILE";
+    let settings = [(setting, keys.path().to_str().unwrap())];
+    let (server, counts) = (Server::start_with(&settings).await, Counts::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let worker = Worker::new()
+        .identity_key("publickeyv1_w7YHemBctH5Ck2nQRQ47iBBqhNHy4FV7t2Usbye2A6f")
+        .identity_key("publickeyv1_CU4SiarPYa4ULgNwK2PDifRTyNkskx8z4ce1HoRnYLJ5")
+        .serve(before::Mail(counts))
+        .unwrap()
+        .register(server.admin());
+    let _worker = tokio::spawn(worker.listen_on(listener));
+    while server
+        .query("SELECT id FROM sys_deployment")
+        .await
+        .is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let results = start(&server, "signed").await.unwrap();
+    assert!(
+        results.iter().all(|result| result.outcome.is_ok()),
+        "{results:?}"
+    );
+    // Anybody else is turned away.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge();
+    let request = client
+        .build()
+        .unwrap()
+        .post(format!("http://{address}/invoke/Mail/run"));
+    assert_eq!(request.send().await.unwrap().status(), 401);
+}
+
 #[tokio::test]
 async fn a_key_that_is_none_is_told() {
     let worker = Worker::new().identity_key("secret");

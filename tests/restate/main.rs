@@ -2,8 +2,16 @@
 //! `cargo test -p orchestrator-tests --test restate -- --ignored`.
 
 mod changed;
+#[allow(dead_code, reason = "the tests of csv_runner use more of it")]
+#[path = "../csv_runner/cli.rs"]
+mod cli;
 mod client;
+mod cluster;
 mod crashes;
+mod csv_runner;
+#[allow(dead_code, reason = "the tests of csv_runner use more of it")]
+#[path = "../csv_runner/server.rs"]
+mod http;
 mod server;
 mod trace;
 mod worker;

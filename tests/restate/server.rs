@@ -26,12 +26,35 @@ fn program() -> PathBuf {
     })
 }
 
-/// A server that is running, until it is dropped or killed.
+/// A server that is running, until it is dropped or killed: one node, alone or of a cluster.
 pub(crate) struct Server {
     directory: TempDir,
     ports: [u16; 3],
     settings: Vec<(String, String)>,
     child: Child,
+}
+
+/// Starts a cluster of three nodes that keep everything twice. The first one makes it.
+#[allow(dead_code, reason = "not for the bench")]
+pub(crate) async fn cluster() -> [Server; 3] {
+    let ports = [(); 3].map(|()| free_ports());
+    let addresses = ports.map(|[_, _, node]| format!("http://127.0.0.1:{node}"));
+    let addresses = format!("[{}]", addresses.join(","));
+    let mut nodes = [1, 2, 3].map(|number| {
+        let of_first = if number == 1 { "true" } else { "false" };
+        let settings = [
+            ("RESTATE_NODE_NAME", format!("n{number}")),
+            ("RESTATE_METADATA_CLIENT__ADDRESSES", addresses.clone()),
+            ("RESTATE_DEFAULT_REPLICATION", "2".to_owned()),
+            ("RESTATE_AUTO_PROVISION", of_first.to_owned()),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        Server::spawn(ports[number - 1], settings.to_vec())
+    });
+    for node in &mut nodes {
+        node.ready().await;
+    }
+    nodes
 }
 
 impl Server {
@@ -41,21 +64,25 @@ impl Server {
 
     /// With these settings in its environment, too.
     pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let ports = free_ports();
-        let settings = settings
+        let mut settings: Vec<_> = settings
             .iter()
             .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-            .collect::<Vec<_>>();
+            .collect();
+        settings.push(("RESTATE_NODE_NAME".to_owned(), "n1".to_owned()));
+        let mut server = Self::spawn(free_ports(), settings);
+        server.ready().await;
+        server
+    }
+
+    fn spawn(ports: [u16; 3], settings: Vec<(String, String)>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let child = spawn(directory.path(), ports, &settings);
-        let mut server = Self {
+        Self {
             directory,
             ports,
             settings,
             child,
-        };
-        server.ready().await;
-        server
+        }
     }
 
     /// The URL of its ingress.
@@ -167,11 +194,7 @@ fn spawn(directory: &Path, ports: [u16; 3], settings: &[(String, String)]) -> Ch
             "--listen-mode=tcp",
             "--default-num-partitions=4",
         ])
-        .args([
-            "--node-name=n1",
-            "--cluster-name=test",
-            "--bind-ip=127.0.0.1",
-        ])
+        .args(["--cluster-name=test", "--bind-ip=127.0.0.1"])
         .args(["--bind-address", &node, "--advertised-host=127.0.0.1"])
         .arg("--base-dir")
         .arg(base)

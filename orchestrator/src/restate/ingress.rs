@@ -9,13 +9,14 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::address::{Address, explain};
+use super::lanes::Lanes;
 use super::{CANCELLED, FAILED, HANDLER};
 use crate::distributed::{Completed, Failed};
 
 /// A server's ingress, and how it goes.
 #[derive(Debug)]
 pub(super) struct Ingress {
-    pub(super) http: reqwest::Client,
+    pub(super) lanes: Lanes,
     pub(super) address: Address,
     /// How long it may be out of reach.
     pub(super) patience: Duration,
@@ -53,14 +54,11 @@ struct Said {
 
 impl Ingress {
     pub(super) fn new(address: Address) -> anyhow::Result<Self> {
-        let mut http = reqwest::Client::builder().no_proxy();
-        if !address.is_encrypted() {
-            // Requests that wait are many, and each would be a connection. (Where there is TLS, it is agreed
-            // upon there.)
-            http = http.http2_prior_knowledge();
-        }
+        let lanes = Lanes::new(address.is_encrypted());
+        // What keeps a connection from being made shows now.
+        drop(lanes.place()?);
         Ok(Self {
-            http: http.build()?,
+            lanes,
             address,
             patience: Duration::from_secs(300),
             reached: Mutex::default(),
@@ -70,8 +68,12 @@ impl Ingress {
     /// Submits a task, unless one was under this key, and waits for what comes of it.
     pub(super) async fn call(&self, service: &str, key: &str, body: String) -> Answer {
         self.reached().first_try.get_or_insert_with(Instant::now);
-        let request = self
-            .http
+        let place = match self.lanes.place() {
+            Ok(place) => place,
+            Err(error) => return Answer::Never(error.into()),
+        };
+        let request = place
+            .client()
             .post(self.address.join(&format!("{service}/{HANDLER}")))
             .header("content-type", "application/json")
             .header("idempotency-key", key)

@@ -1,0 +1,94 @@
+//! Connections to an ingress, one for so many requests: [`Lanes`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::Client;
+
+/// How many requests are sent by one connection at once. A server takes no more than some 200, and what is
+/// beyond that would wait for those.
+const STREAMS: usize = 100;
+
+/// Clients with a connection each; or one that was given, whose connections are its own affair.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    given: Option<Client>,
+    over_tls: bool,
+    lanes: Mutex<Vec<Arc<Lane>>>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    client: Client,
+    requests: AtomicUsize,
+}
+
+/// A place for one request. It is given back by dropping it.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Lane>);
+
+impl Lanes {
+    pub(super) fn new(over_tls: bool) -> Self {
+        Self {
+            given: None,
+            over_tls,
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// All requests are sent by this client.
+    pub(super) fn given(client: Client) -> Self {
+        Self {
+            given: Some(client),
+            ..Self::new(false)
+        }
+    }
+
+    /// A place on a connection that has one free, or a new one.
+    pub(super) fn place(&self) -> reqwest::Result<Place> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Requests are added under the lock alone.
+        let free = |lane: &&Arc<Lane>| lane.requests.load(Ordering::Relaxed) < STREAMS;
+        let lane = match (&self.given, lanes.iter().find(free)) {
+            (None, Some(lane)) => Arc::clone(lane),
+            (Some(client), _) => Arc::new(Lane::of(client.clone())),
+            (None, None) => {
+                let lane = Arc::new(Lane::of(self.client()?));
+                lanes.push(Arc::clone(&lane));
+                lane
+            }
+        };
+        lane.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(Place(lane))
+    }
+
+    fn client(&self) -> reqwest::Result<Client> {
+        let client = Client::builder().no_proxy();
+        if self.over_tls {
+            // There it is agreed upon which version of HTTP is spoken.
+            return client.build();
+        }
+        client.http2_prior_knowledge().build()
+    }
+}
+
+impl Lane {
+    fn of(client: Client) -> Self {
+        Self {
+            client,
+            requests: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn client(&self) -> &Client {
+        &self.0.client
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -97,6 +97,9 @@
 //! * `journal`: durable runs, kept in an `SQLite` file: see the module `journal`. Builds `SQLite`, for which it
 //!   needs a C compiler. Off unless asked for.
 //!
+//! * `restate`: the same blueprints on a Restate server, whose workers are anywhere: see the module `restate`. Off
+//!   unless asked for.
+//!
 //! # Layout
 //!
 //! * [`blueprint`](macro@blueprint): the attribute, and all that it accepts.

@@ -12,6 +12,7 @@ pub(crate) fn install_crypto() {
 
 /// A client for requests to `url`, which the built-in server answers if `offline`.
 pub(crate) fn client(url: &Url, concurrency: usize, offline: bool) -> anyhow::Result<Client> {
+    install_crypto();
     let builder = || {
         Client::builder()
             .user_agent(concat!("csv_runner/", env!("CARGO_PKG_VERSION")))

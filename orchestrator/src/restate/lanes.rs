@@ -14,7 +14,7 @@ const STREAMS: usize = 100;
 pub(super) struct Lanes {
     given: Option<Client>,
     over_tls: bool,
-    lanes: Mutex<Vec<Arc<Lane>>>,
+    open: Mutex<Vec<Arc<Lane>>>,
 }
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Lanes {
         Self {
             given: None,
             over_tls,
-            lanes: Mutex::default(),
+            open: Mutex::default(),
         }
     }
 
@@ -46,7 +46,7 @@ impl Lanes {
 
     /// A place on a connection that has one free, or a new one.
     pub(super) fn place(&self) -> reqwest::Result<Place> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests are added under the lock alone.
         let free = |lane: &&Arc<Lane>| lane.requests.load(Ordering::Relaxed) < STREAMS;
         let lane = match (&self.given, lanes.iter().find(free)) {

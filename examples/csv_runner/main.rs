@@ -7,7 +7,8 @@
 //! # Layout
 //!
 //! - [`blueprint`]: what is done for a row; begin here
-//! - [`program`]: the whole, from arguments to exit code
+//! - [`program`]: the whole, from arguments to exit code; [`prepare`]: what is done before anything runs
+//! - [`engine`]: what drives the tasks, this process or the workers of a server
 //! - [`doors`]: the run: tasks in, results out
 //! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
 //! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
@@ -23,6 +24,7 @@ mod blueprint;
 mod check;
 mod collected;
 mod doors;
+mod engine;
 mod exit;
 mod facts;
 mod input;
@@ -30,6 +32,7 @@ mod journal;
 mod offline;
 mod open_files;
 mod output;
+mod prepare;
 mod program;
 mod quotes;
 mod redaction;

@@ -11,9 +11,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::args::Worker;
 use super::blueprint::ProcessData;
+use super::engine::blueprint;
 use super::exit::End;
 use super::open_files;
-use super::program::blueprint;
 use super::signals::Signals;
 use super::terminal::Terminal;
 

@@ -1,0 +1,138 @@
+//! What drives the tasks: [`Engine`], and the blueprint that it drives.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use orchestrator::restate::Client;
+use orchestrator::{Blueprint, Orchestrator};
+use reqwest::Url;
+use tokio::runtime::Runtime;
+
+use super::args::{Args, Fetching};
+use super::blueprint::{ProcessData, client};
+use super::offline;
+use super::resume::{Redirected, advice};
+use super::signals::Signals;
+use super::terminal::Terminal;
+
+/// What drives the tasks.
+pub(crate) enum Engine {
+    /// This process.
+    Here(Orchestrator<ProcessData>),
+    /// The workers of a Restate server.
+    There {
+        orchestrator: Orchestrator<Client<ProcessData>>,
+        /// The run's name.
+        run: String,
+    },
+}
+
+impl Engine {
+    /// This process, where `url` is fetched, or what the built-in server answers.
+    pub(crate) fn here(
+        args: &Args,
+        url: Option<Url>,
+        signals: &Signals,
+        runtime: &Runtime,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Self> {
+        let blueprint = blueprint(&args.fetching, url, args.concurrency(), runtime, terminal)?;
+        Ok(Self::Here(set_up(
+            Orchestrator::new(blueprint),
+            args,
+            signals,
+        )))
+    }
+
+    /// The workers of the server whose ingress this is.
+    pub(crate) fn there(
+        args: &Args,
+        ingress: &str,
+        signals: &Signals,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Self> {
+        let mut client = Client::new(ingress)?;
+        if let Some(run) = &args.run {
+            client = client.run(run)?;
+        }
+        let run = client.run_name().to_owned();
+        if args.run.is_none() {
+            terminal.note(format!(
+                "the run's name is {run}: --run={run} attaches to it"
+            ));
+        }
+        Ok(Self::There {
+            orchestrator: set_up(client.orchestrator(), args, signals),
+            run,
+        })
+    }
+
+    /// How to go on with the run, if something keeps it.
+    pub(crate) fn resume(&self, args: &Args, retry_failed: bool) -> Option<String> {
+        let more = match self {
+            Self::Here(_) => {
+                args.journal.as_ref()?;
+                (retry_failed && !args.retry_failed).then(|| "--retry-failed".to_owned())
+            }
+            Self::There { run, .. } => args.run.is_none().then(|| format!("--run={run}")),
+        };
+        Some(resume(args, more.as_deref()))
+    }
+}
+
+/// How to go on with the run, which takes this option beside.
+fn resume(args: &Args, more: Option<&str>) -> String {
+    let is_read = args
+        .tasks
+        .as_deref()
+        .is_none_or(|path| path == Path::new("-"));
+    let input = is_read.then(|| Redirected::of(0));
+    let is_written = args.output().is_none() && !io::stdout().is_terminal();
+    let output = is_written.then(|| Redirected::of(1));
+    advice(std::env::args_os(), input.as_ref(), output.as_ref(), more)
+}
+
+/// An orchestrator with the settings that are asked for.
+fn set_up<B: Blueprint>(
+    orchestrator: Orchestrator<B>,
+    args: &Args,
+    signals: &Signals,
+) -> Orchestrator<B> {
+    orchestrator
+        .concurrency(args.concurrency())
+        .window(args.window.get())
+        .shutdown(signals.shutdown().clone())
+        .grace(args.grace)
+}
+
+/// The blueprint that fetches `url`, or what the built-in server answers.
+pub(crate) fn blueprint(
+    fetching: &Fetching,
+    url: Option<Url>,
+    concurrency: usize,
+    runtime: &Runtime,
+    terminal: &Terminal,
+) -> anyhow::Result<ProcessData> {
+    let url = match url {
+        Some(url) => url,
+        None => offline_url(runtime, terminal)?,
+    };
+    Ok(ProcessData {
+        http: client(&url, concurrency, fetching.offline)?,
+        url,
+        timeout: fetching.timeout,
+        retries: fetching.retries,
+        delay: fetching.delay,
+        terminal: terminal.clone(),
+    })
+}
+
+/// Starts the server that answers in place of the endpoint.
+fn offline_url(runtime: &Runtime, terminal: &Terminal) -> anyhow::Result<Url> {
+    let url = runtime
+        .block_on(offline::start())
+        .context("cannot start the built-in server")?;
+    terminal.note("offline: a built-in server answers; URL is not contacted");
+    Ok(url)
+}

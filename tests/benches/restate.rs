@@ -82,6 +82,7 @@ const ROUNDS: usize = 5;
 
 #[tokio::main]
 async fn main() {
+    server::install_crypto();
     if let Some(admin) = std::env::args().skip_while(|word| word != "worker").nth(1) {
         let worker = Worker::new().serve(Delayed).unwrap().register(admin);
         worker.listen("127.0.0.1:0").await.unwrap();
@@ -140,7 +141,7 @@ async fn by_hand(server: &Server) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let endpoint = Endpoint::builder().bind(ByHand).build();
     tokio::spawn(HttpServer::new(endpoint).serve(listener));
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = server::http();
     let answer = client
         .post(format!("{}/deployments", server.admin()))
         .header("content-type", "application/json")

@@ -199,6 +199,7 @@ async fn a_server_that_is_not_there_stops_the_run() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = nobody.local_addr().unwrap();
     drop(nobody);
+    crate::server::install_crypto();
     let client = Client::<Trace>::new(format!("http://me:secret@{address}")).unwrap();
     let client = client.patience(Duration::from_millis(200));
     let tasks = (0..10).map(|id| Task::new(id, Order::default()));

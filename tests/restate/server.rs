@@ -114,7 +114,7 @@ impl Server {
     }
 
     async fn ready(&mut self) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = http();
         let deadline = Instant::now() + LIMIT;
         let checks = [
             format!("{}/health", self.admin()),
@@ -139,7 +139,7 @@ impl Server {
 
     /// What the admin API says to a query.
     pub(crate) async fn query(&self, sql: &str) -> Vec<serde_json::Value> {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = http();
         let deadline = Instant::now() + LIMIT;
         loop {
             let request = client
@@ -160,7 +160,7 @@ impl Server {
 
     /// Cancels an invocation.
     pub(crate) async fn cancel(&self, invocation: &str) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = http();
         let url = format!("{}/invocations/{invocation}/cancel", self.admin());
         let answer = client.patch(url).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
@@ -172,6 +172,18 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Says what TLS is done with, which nobody does here: where the workspace is built as one, no HTTP client can
+/// be made otherwise.
+pub(crate) fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// An HTTP client.
+pub(crate) fn http() -> reqwest::Client {
+    install_crypto();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// Ports that nobody listens at: of the ingress, of the admin API, and between nodes.

@@ -1,10 +1,11 @@
 //! What a client says to a server's ingress: [`Ingress`].
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
-use reqwest::{Response, StatusCode};
+use anyhow::{anyhow, bail};
+use hyper::body::Bytes;
+use reqwest::StatusCode;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -23,15 +24,23 @@ pub(super) struct Ingress {
     reached: Mutex<Reached>,
 }
 
-/// When it was last reached.
+/// How it went so far.
 #[derive(Debug, Default)]
 struct Reached {
-    last: Option<Instant>,
-    first_try: Option<Instant>,
+    /// Whether it ever gave an answer.
+    ever: bool,
+    /// Since when it gives none.
+    out_since: Option<Instant>,
+    /// When it last said that it is there.
+    seen: Option<Instant>,
 }
 
 /// How long it is waited for as long as it was never reached: what is wrong then is the URL, mostly.
 const FIRST: Duration = Duration::from_secs(5);
+
+/// How long it counts as being there when it has said so, and how long it may take to say so.
+const SEEN: Duration = Duration::from_secs(1);
+const PROBE: Duration = Duration::from_secs(5);
 
 /// What came of a task that was submitted.
 #[derive(Debug)]
@@ -67,82 +76,174 @@ impl Ingress {
 
     /// Submits a task, unless one was under this key, and waits for what comes of it.
     pub(super) async fn call(&self, service: &str, key: &str, body: String) -> Answer {
-        self.reached().first_try.get_or_insert_with(Instant::now);
-        let place = match self.lanes.place() {
-            Ok(place) => place,
-            Err(error) => return Answer::Never(error.into()),
+        let answer = match self.send(service, key, body).await {
+            Ok((status, body)) => self.read(service, status, &body),
+            Err(error) => Err(error),
         };
+        match answer {
+            Ok(answer) => {
+                *self.reached() = Reached {
+                    ever: true,
+                    ..Reached::default()
+                };
+                answer
+            }
+            Err(why) => self.unreached(why).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        service: &str,
+        key: &str,
+        body: String,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let explain = |error| explain(error, "the ingress", &self.address);
+        let place = self.lanes.place()?;
         let request = place
             .client()
             .post(self.address.join(&format!("{service}/{HANDLER}")))
             .header("content-type", "application/json")
             .header("idempotency-key", key)
             .body(body);
-        match request.send().await {
-            Ok(response) => self.answer(service, response).await,
-            Err(error) => self.unreached(error),
-        }
+        let response = request.send().await.map_err(explain)?;
+        let status = response.status();
+        Ok((status, response.bytes().await.map_err(explain)?))
     }
 
-    async fn answer(&self, service: &str, response: Response) -> Answer {
-        let status = response.status();
-        let body = match response.bytes().await {
-            Ok(body) => body,
-            Err(error) => return self.unreached(error),
+    /// What an answer says; or an error, if it is none that an ingress gives of a task.
+    fn read(&self, service: &str, status: StatusCode, body: &[u8]) -> anyhow::Result<Answer> {
+        if status == StatusCode::OK {
+            return Ok(serde_json::from_slice(body).map_or_else(
+                |error| {
+                    let what = format!("what serves `{service}` at {} is no worker", self.address);
+                    Answer::Never(anyhow::Error::new(error).context(what))
+                },
+                Answer::Completed,
+            ));
+        }
+        let Ok(Said { message }) = serde_json::from_slice(body) else {
+            bail!(
+                "{} answers {status}, and nothing that an ingress says",
+                self.address
+            );
         };
-        self.reached().last = Some(Instant::now());
-        let said = || match serde_json::from_slice::<Said>(&body) {
-            Ok(said) => said.message,
-            Err(_) => String::from_utf8_lossy(&body).trim().to_owned(),
-        };
-        match status.as_u16() {
-            200 => match serde_json::from_slice(&body) {
-                Ok(completed) => Answer::Completed(completed),
-                Err(error) => Answer::Never(anyhow::Error::new(error).context(format!(
-                    "what serves `{service}` at {} is no worker of ours",
-                    self.address
-                ))),
-            },
-            FAILED => match serde_json::from_str(&said()) {
+        Ok(match status.as_u16() {
+            FAILED => match serde_json::from_str(&message) {
                 Ok(failed) => Answer::Failed(failed),
-                Err(_) => Answer::Ended(said()),
+                Err(_) => Answer::Ended(message),
             },
-            404 => Answer::Never(anyhow!(
-                "no worker is registered at {} for `{service}`: start one, and register it",
+            CANCELLED | 500 => Answer::Ended(message),
+            404 if !self.reached().ever => Answer::Never(anyhow!(
+                "no worker is registered at {} for `{service}` ({message}): start one, and register it",
                 self.address
             )),
-            401 | 403 => Answer::Never(anyhow!("{} refuses the client: {status}", self.address)),
-            CANCELLED => Answer::Ended(said()),
             // It is going down, coming up, or has too much to do.
-            429 | 502 | 503 | 504 => self.unreached_because(anyhow!("{status}: {}", said())),
-            _ if status == StatusCode::INTERNAL_SERVER_ERROR => Answer::Ended(said()),
+            404 | 429 | 502 | 503 | 504 => bail!("{} answers {status}: {message}", self.address),
             _ => Answer::Never(anyhow!(
-                "{} refuses a task of `{service}`: {status}: {}",
-                self.address,
-                said()
+                "{} refuses a task of `{service}`: {status}: {message}",
+                self.address
             )),
+        })
+    }
+
+    /// There was no answer, for this reason. It is asked for again, unless the server is out of reach for too
+    /// long: a task may take hours to answer, so it is the server itself that is looked at.
+    async fn unreached(&self, why: anyhow::Error) -> Answer {
+        let seen = self.reached().seen;
+        let is_there = seen.is_some_and(|at| at.elapsed() < SEEN) || self.is_there().await;
+        let mut reached = self.reached();
+        if is_there && reached.ever {
+            reached.out_since = None;
+            reached.seen = Some(Instant::now());
+            return Answer::None;
         }
-    }
-
-    fn unreached(&self, error: reqwest::Error) -> Answer {
-        self.unreached_because(explain(error, "the ingress", &self.address))
-    }
-
-    fn unreached_because(&self, why: anyhow::Error) -> Answer {
-        let reached = self.reached();
-        let (since, patience) = match (reached.last, reached.first_try) {
-            (Some(last), _) => (last, self.patience),
-            (None, Some(first)) => (first, self.patience.min(FIRST)),
-            (None, None) => return Answer::None,
+        let since = *reached.out_since.get_or_insert_with(Instant::now);
+        let patience = if reached.ever {
+            self.patience
+        } else {
+            self.patience.min(FIRST)
         };
         if since.elapsed() > patience {
-            let why = Err::<(), _>(why).context(format!("out of reach for {patience:?}"));
-            return why.map_or_else(Answer::Never, |()| Answer::None);
+            return Answer::Never(why.context(format!("out of reach for {patience:?}")));
         }
         Answer::None
     }
 
-    fn reached(&self) -> std::sync::MutexGuard<'_, Reached> {
+    /// Whether there is a server, and it takes requests.
+    async fn is_there(&self) -> bool {
+        let Ok(place) = self.lanes.place() else {
+            return false;
+        };
+        let probe = place.client().get(self.address.join("restate/health"));
+        let answer = probe.timeout(PROBE).send().await;
+        answer.is_ok_and(|answer| !answer.status().is_server_error())
+    }
+
+    fn reached(&self) -> MutexGuard<'_, Reached> {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, body: &str) -> anyhow::Result<Answer> {
+        let ingress = Ingress {
+            lanes: Lanes::new(false),
+            address: Address::new("http://host:8080").unwrap(),
+            patience: Duration::ZERO,
+            reached: Mutex::default(),
+        };
+        ingress.read(
+            "Ship",
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn what_a_worker_says_is_an_answer() {
+        let completed = read(200, r#"{"task": "t", "output": 7}"#).unwrap();
+        assert!(matches!(completed, Answer::Completed(_)), "{completed:?}");
+        let failed = r#"{"task":"t","step":"s","attempts":2,"kind":"timed_out","message":"late"}"#;
+        let failed = serde_json::json!({ "code": 422, "message": failed }).to_string();
+        let failed = read(422, &failed).unwrap();
+        assert!(matches!(failed, Answer::Failed(_)), "{failed:?}");
+    }
+
+    #[test]
+    fn a_task_that_was_ended_has_an_answer() {
+        for status in [409, 500, 422] {
+            let ended = read(status, r#"{"code": 409, "message": "killed"}"#).unwrap();
+            assert!(matches!(ended, Answer::Ended(why) if why == "killed"));
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_says_is_no_answer() {
+        for status in [404, 500, 502, 503] {
+            let error = read(status, "<html>secret</html>").unwrap_err().to_string();
+            assert!(
+                error.contains(&status.to_string()) && !error.contains("secret"),
+                "{error}"
+            );
+        }
+        for status in [429, 503] {
+            read(status, r#"{"message": "later"}"#).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_mended_ends_the_run() {
+        for (status, body) in [
+            (404, r#"{"message": "not found"}"#),
+            (400, r#"{"message": "no"}"#),
+        ] {
+            let never = read(status, body).unwrap();
+            assert!(matches!(never, Answer::Never(_)), "{never:?}");
+        }
+        assert!(matches!(read(200, "hello").unwrap(), Answer::Never(_)));
     }
 }

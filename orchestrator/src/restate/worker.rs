@@ -119,6 +119,11 @@ impl Worker {
     }
 
     /// Registers the worker with the server whose admin API is at this URL, once it listens.
+    ///
+    /// # Panics
+    ///
+    /// Listening panics then, if `reqwest` was built for a rustls without a crypto provider, and none is
+    /// installed.
     pub fn register(mut self, admin: impl Into<String>) -> Self {
         self.register = Some(admin.into());
         self

@@ -1,5 +1,5 @@
 //! Tasks on a real Restate server, which `.ci/restate` installs:
-//! `cargo test -p orchestrator-tests --test restate -- --ignored`.
+//! `cargo test --workspace --test restate -- --ignored`, after `cargo test --workspace`.
 
 mod changed;
 #[allow(dead_code, reason = "the tests of csv_runner use more of it")]

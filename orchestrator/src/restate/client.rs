@@ -174,6 +174,8 @@ pub enum ClientState<I> {
     Again(Submitted),
 }
 
+// Who has no blueprint does not want this one.
+#[diagnostic::do_not_recommend]
 impl<B: Durable> Blueprint for Client<B> {
     type Input = B::Input;
     type Output = B::Output;

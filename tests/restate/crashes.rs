@@ -134,6 +134,31 @@ async fn a_worker_that_is_ended_lets_its_steps_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_that_is_ended_waits_for_no_delay() {
+    let (server, trace) = (Server::start().await, Trace::default());
+    let working = Working::on(&server, trace.clone()).await;
+    let client = Client::<Trace>::new(server.ingress()).unwrap();
+    let order = Order {
+        delay: 60_000,
+        ..Order::default()
+    };
+    let tasks = vec![Task::new(1, order)];
+    let _results = client
+        .orchestrator()
+        .execute_tasks_streaming(stream::iter(tasks));
+    until(|| trace.begun("pack") == 1).await;
+    tokio::time::sleep(crate::SOON).await;
+    let began = std::time::Instant::now();
+    working.end().await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
 async fn a_task_that_is_cancelled_says_so_and_others_go_on() {
     let (server, trace) = (Server::start().await, Trace::default());
     let _working = Working::on(&server, trace.clone()).await;

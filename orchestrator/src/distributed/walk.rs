@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
 use super::places::Places;
 use super::wire::{CameTo, Failed, Kind, Record, State, Submission, fingerprint};
@@ -52,8 +54,10 @@ pub(crate) struct Walk<B> {
     /// The fingerprint of its steps.
     pub(crate) pipeline: String,
     pub(crate) places: Places,
-    /// Cancelled when this process is about to end.
-    pub(crate) cancelled: tokio_util::sync::CancellationToken,
+    /// Cancelled when this process is about to end: no step begins then.
+    pub(crate) cancelled: CancellationToken,
+    /// How many steps execute in this process.
+    pub(crate) executing: Arc<AtomicUsize>,
 }
 
 impl<B: Durable> Walk<B> {
@@ -153,8 +157,13 @@ impl<B: Durable> Walk<B> {
         let position = B::position(&state);
         cx.enter(position);
         let place = self.places.enter(position).await;
+        if self.cancelled.is_cancelled() {
+            // The engine has it begin elsewhere, as soon as it sees that this process is gone.
+            std::future::pending::<()>().await;
+        }
+        let executing = Executing::one(&self.executing);
         let advanced = contain(async { self.blueprint.advance(state, &cx).await }).await;
-        drop(place);
+        drop((place, executing));
         let came_to = match advanced {
             Ok(Advance::Next(state)) => CameTo::Next(written::<B>(&state)?),
             Ok(Advance::Park { state, pause }) => CameTo::Wait {
@@ -182,6 +191,22 @@ impl<B: Durable> Walk<B> {
             pipeline: self.pipeline.clone(),
             came_to,
         })
+    }
+}
+
+/// A step that executes; not any more when it is dropped.
+struct Executing<'a>(&'a AtomicUsize);
+
+impl<'a> Executing<'a> {
+    fn one(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Executing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP side of a worker: [`serve`].
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http2;
@@ -9,17 +10,24 @@ use hyper_util::server::graceful::GracefulShutdown;
 use restate_sdk::endpoint::Endpoint;
 use restate_sdk::hyper::HyperEndpoint;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How long nobody is let in after one could not be: for want of file descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the shutdown, and then for the grace time at most. Dropping it drops what it serves.
+/// How long no step has to have executed until the connections are cut at a shutdown: what the last one came
+/// to is on its way to the server meanwhile.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Serves until the shutdown, and then until no step executes any more, for the grace time at most. Dropping
+/// it drops what it serves.
 pub(super) async fn serve(
     listener: TcpListener,
     endpoint: Endpoint,
     shutdown: &CancellationToken,
     grace: Duration,
+    executing: &AtomicUsize,
 ) {
     let endpoint = HyperEndpoint::new(endpoint);
     let graceful = GracefulShutdown::new();
@@ -52,7 +60,24 @@ pub(super) async fn serve(
         }
     }
     drop(listener);
-    let _ = tokio::time::timeout(grace, graceful.shutdown()).await;
+    // Tasks that wait keep their calls open, which is no reason to wait for them.
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = quiet(executing) => {}
+        () = tokio::time::sleep(grace) => {}
+    }
+}
+
+/// Waits until no step has executed for a while.
+async fn quiet(executing: &AtomicUsize) {
+    const LOOK: Duration = Duration::from_millis(20);
+    let mut since = Instant::now();
+    while since.elapsed() < QUIET {
+        tokio::time::sleep(LOOK).await;
+        if executing.load(Ordering::Relaxed) > 0 {
+            since = Instant::now();
+        }
+    }
 }
 
 /// Whether who wanted to connect has gone.

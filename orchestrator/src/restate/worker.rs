@@ -1,6 +1,8 @@
 //! A process that takes the steps of tasks: [`Worker`].
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use restate_sdk::endpoint::{Endpoint, ServiceOptions};
@@ -42,6 +44,7 @@ use crate::distributed::{Places, Walk, pipeline};
 pub struct Worker {
     services: Vec<ServiceDefinition>,
     served: Vec<Served>,
+    executing: Arc<AtomicUsize>,
     identity_keys: Vec<String>,
     concurrency: usize,
     retention: Duration,
@@ -59,6 +62,7 @@ impl Worker {
         Self {
             services: Vec::new(),
             served: Vec::new(),
+            executing: Arc::default(),
             identity_keys: Vec::new(),
             concurrency: 1_000,
             retention: Duration::from_secs(24 * 60 * 60),
@@ -96,8 +100,9 @@ impl Worker {
         self
     }
 
-    /// Stops when the token is cancelled: no more calls are taken, and steps that execute have the
-    /// [grace](Worker::grace) time. Tasks go on elsewhere, or here when the worker is back.
+    /// Stops when the token is cancelled: no step begins any more, and those that execute have the
+    /// [grace](Worker::grace) time. Tasks go on elsewhere, or here when the worker is back. What is
+    /// [served](Worker::serve) before this is set does not know of it.
     pub fn shutdown(mut self, token: CancellationToken) -> Self {
         self.shutdown = token;
         self
@@ -153,6 +158,7 @@ impl Worker {
             blueprint,
             pipeline: served.pipeline.clone(),
             cancelled: self.shutdown.clone(),
+            executing: Arc::clone(&self.executing),
         };
         let options = ServiceOptions::new()
             .idempotency_retention(self.retention)
@@ -196,7 +202,13 @@ impl Worker {
         for service in self.services {
             endpoint = endpoint.bind(service);
         }
-        let serving = server::serve(listener, endpoint.build(), &self.shutdown, self.grace);
+        let serving = server::serve(
+            listener,
+            endpoint.build(),
+            &self.shutdown,
+            self.grace,
+            &self.executing,
+        );
         let Some(admin) = self.register else {
             serving.await;
             return Ok(());

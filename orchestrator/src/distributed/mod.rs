@@ -7,6 +7,8 @@
 
 mod places;
 mod walk;
+#[cfg(test)]
+mod walked;
 mod wire;
 
 pub(crate) use self::places::Places;

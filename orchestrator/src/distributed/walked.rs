@@ -55,7 +55,6 @@ impl Blueprint for Does {
         };
         let failure = StepFailure::failed(anyhow::anyhow!("as it is asked to"));
         match op {
-            Op::Nothing => Advance::Next(state),
             Op::Wait(ms) => Advance::Park {
                 state,
                 pause: Duration::from_millis(ms),
@@ -64,7 +63,7 @@ impl Blueprint for Does {
                 failure,
                 again: Some((Vec::new(), Duration::from_micros(1))),
             },
-            Op::Flaky(_) => Advance::Next(state),
+            Op::Flaky(_) | Op::Nothing => Advance::Next(state),
             Op::Fail => Advance::Failed {
                 failure,
                 again: None,

@@ -12,6 +12,7 @@ mod csv_runner;
 #[allow(dead_code, reason = "the tests of csv_runner use more of it")]
 #[path = "../csv_runner/server.rs"]
 mod http;
+mod odd;
 mod server;
 mod trace;
 mod worker;

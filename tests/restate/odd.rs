@@ -1,0 +1,155 @@
+//! A blueprint of the rarer kinds of steps, there and here.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use orchestrator::restate::Client;
+use orchestrator::{Orchestrator, StepContext, Task, TaskResult, blueprint, retry_after};
+use serde::{Deserialize, Serialize};
+
+use crate::server::Server;
+use crate::worker::Working;
+
+/// No value survives what is done to it here but by JSON that is exact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Value {
+    big: u64,
+    exact: f64,
+    text: String,
+    #[serde(default)]
+    gained: Option<u8>,
+}
+
+#[derive(Clone)]
+struct Odd;
+
+#[blueprint]
+impl Odd {
+    #[step(retry(times = 1, backoff = "10s"))]
+    async fn again(&self, value: Value, cx: &StepContext) -> anyhow::Result<Value> {
+        if cx.attempt() == 1 && value.big % 2 == 0 {
+            let busy = anyhow::anyhow!("busy");
+            return Err(retry_after(busy, Duration::from_millis(200)));
+        }
+        Ok(value)
+    }
+
+    #[step]
+    async fn cached(&self, value: &Value) -> ControlFlow<Value> {
+        if value.text.is_empty() {
+            return ControlFlow::Break(value.clone());
+        }
+        ControlFlow::Continue(())
+    }
+
+    #[step(name = "as-it-was.once", rate = "100/s")]
+    async fn renamed(&self, mut value: Value) -> Value {
+        value.exact /= 3.0;
+        value
+    }
+
+    #[delay]
+    async fn refused(&self, value: &Value) -> anyhow::Result<Duration> {
+        anyhow::ensure!(value.text != "no delay", "there is none");
+        Ok(Duration::ZERO)
+    }
+
+    #[delay]
+    fn last(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+}
+
+fn tasks() -> Vec<Task<Value>> {
+    let texts = ["", "näyttö \u{1f980} \"\\\n", "no delay", "plain"];
+    let big = [u64::MAX, u64::MAX - 1, 1 << 53, (1 << 53) + 1];
+    let values = texts.into_iter().zip(big).map(|(text, big)| Value {
+        big,
+        exact: 0.1,
+        text: text.to_owned(),
+        gained: None,
+    });
+    (0..)
+        .zip(values)
+        .map(|(id, value)| Task::new(id, value))
+        .collect()
+}
+
+fn lines(results: &[TaskResult<Value>]) -> Vec<String> {
+    let line = |result: &TaskResult<Value>| match &result.outcome {
+        Ok(value) => format!("{value:?}"),
+        Err(error) => error.to_string(),
+    };
+    results.iter().map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn results_of_rarer_steps_are_those_of_a_run_in_memory() {
+    let server = Server::start().await;
+    let _working = Working::on(&server, Odd).await;
+    let expected = lines(&Orchestrator::new(Odd).execute_tasks(tasks()).await);
+    let began = Instant::now();
+    let client = Client::<Odd>::new(server.ingress()).unwrap();
+    let results = client.orchestrator().execute_tasks(tasks()).await;
+    assert_eq!(lines(&results), expected);
+    // The pause is the one that the error asks for.
+    let took = began.elapsed();
+    assert!(
+        took > Duration::from_millis(200) && took < Duration::from_secs(8),
+        "{took:?}"
+    );
+}
+
+struct Unit;
+
+#[blueprint]
+impl Unit {
+    #[step]
+    async fn only(&self, _: ()) -> u8 {
+        7
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn other_programs_may_call_it() {
+    let server = Server::start().await;
+    let _working = Working::on(&server, Unit).await;
+    let url = format!("{}/Unit/run", server.ingress());
+    let post = |body: &'static str| {
+        let request = crate::server::http().post(&url);
+        request
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+    };
+    let answer = post(r#"{"input": null}"#).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let answer = answer.text().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["output"], 7);
+    assert_eq!(post(r#"{"inputs": null}"#).await.unwrap().status(), 400);
+}
+
+mod generic {
+    use std::marker::PhantomData;
+
+    use orchestrator::blueprint;
+    use orchestrator::restate::Worker;
+
+    struct Of<T>(PhantomData<T>);
+
+    #[blueprint]
+    impl<T: Send + Sync + 'static> Of<T> {
+        #[step]
+        async fn only(&self, number: u8) -> u8 {
+            number
+        }
+    }
+
+    #[test]
+    fn a_generic_blueprint_is_served_by_its_name() {
+        Worker::new().serve(Of::<u8>(PhantomData)).unwrap();
+    }
+}

@@ -52,11 +52,12 @@ impl Engine {
         signals: &Signals,
         terminal: &Terminal,
     ) -> anyhow::Result<Self> {
-        let mut client = Client::new(ingress)?;
-        if let Some(run) = &args.run {
-            client = client.run(run)?;
-        }
-        let run = client.run_name().to_owned();
+        let client = Client::new(ingress)?;
+        let client = match &args.run {
+            Some(run) => client.run(run)?,
+            None => client.run_anew(),
+        };
+        let run = client.run_name().unwrap_or_default().to_owned();
         if args.run.is_none() {
             terminal.note(format!(
                 "the run's name is {run}: --run={run} attaches to it"

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use orchestrator::Blueprint as _;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::args::Worker;
@@ -101,8 +101,12 @@ impl<'a> MakeWriter<'a> for Said {
 
 impl io::Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        self.0.error(text.trim_end().to_owned());
+        let text = String::from_utf8_lossy(line).trim_end().to_owned();
+        let terminal = self.0.clone();
+        // Not here: a thread of the runtime is not to wait for a terminal.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { terminal.said(text).await });
+        }
         Ok(line.len())
     }
 

@@ -79,6 +79,12 @@ impl StepContext {
         self.run.cancelled.child_token()
     }
 
+    /// The run's name, which idempotency keys begin with.
+    #[cfg(feature = "restate")]
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run.id
+    }
+
     /// The run can't go on.
     #[cfg(feature = "restate")]
     pub(crate) fn break_down(&self, error: anyhow::Error) {

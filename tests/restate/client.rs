@@ -180,6 +180,21 @@ async fn another_task_in_the_place_of_one_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs a Restate server: .ci/restate"]
+async fn runs_without_a_name_are_runs_of_their_own() {
+    let (server, trace) = (Server::start().await, Trace::default());
+    let _working = Working::on(&server, trace.clone()).await;
+    let client = Client::<Trace>::new(server.ingress()).unwrap();
+    let orchestrator = client.orchestrator();
+    for id in [1, 2, 2] {
+        let tasks = [Task::new(id, Order::default())];
+        let results = orchestrator.execute_tasks(tasks).await;
+        assert_eq!(line(&results[0]), format!("{id} {id} after 1"));
+    }
+    assert_eq!(trace.begun("look"), 3);
+}
+
+#[tokio::test]
+#[ignore = "needs a Restate server: .ci/restate"]
 async fn a_blueprint_that_nobody_serves_stops_the_run() {
     let server = Server::start().await;
     let tasks = (0..1_000).map(|id| Task::new(id, Order::default()));

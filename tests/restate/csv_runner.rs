@@ -194,6 +194,31 @@ async fn without_a_worker_it_says_so() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_says_why_a_task_does_not_go_on() {
+    let server = Server::start().await;
+    let endpoint = Endpoint::start(|_| Answer::OK);
+    let worker = Worker::start(&server, &endpoint.url(), "0s");
+    run(&server, TASKS, &[]).await;
+    let url = format!("{}/ProcessData/run/send", server.ingress());
+    let request = crate::server::http().post(url);
+    let request = request.header("content-type", "application/json");
+    let sent = request.body(r#"{"input": 5}"#).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    let sql = "SELECT last_failure FROM sys_invocation WHERE last_failure LIKE '%can''t read%'";
+    while server.query(sql).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.running.signal("TERM");
+    let worker = worker.running.finish();
+    assert_eq!(worker.code(), Some(0), "{worker:?}");
+    let says =
+        "a task stands at `fetch_data` of `ProcessData` with a value that this worker can't read";
+    assert!(worker.stderr.contains(says), "{worker:?}");
+    assert!(!worker.stderr.contains("panicked"), "{worker:?}");
+}
+
 #[test]
 fn what_is_the_workers_to_know_is_a_usage_error() {
     for option in [

@@ -27,7 +27,7 @@ struct Odd;
 impl Odd {
     #[step(retry(times = 1, backoff = "10s"))]
     async fn again(&self, value: Value, cx: &StepContext) -> anyhow::Result<Value> {
-        if cx.attempt() == 1 && value.big % 2 == 0 {
+        if cx.attempt() == 1 && value.big.is_multiple_of(2) {
             let busy = anyhow::anyhow!("busy");
             return Err(retry_after(busy, Duration::from_millis(200)));
         }
@@ -106,7 +106,7 @@ struct Unit;
 #[blueprint]
 impl Unit {
     #[step]
-    async fn only(&self, _: ()) -> u8 {
+    async fn only(&self, (): ()) -> u8 {
         7
     }
 }
@@ -150,6 +150,11 @@ mod generic {
 
     #[test]
     fn a_generic_blueprint_is_served_by_its_name() {
-        Worker::new().serve(Of::<u8>(PhantomData)).unwrap();
+        let worker = Worker::new().serve(Of::<u8>(PhantomData)).unwrap();
+        let error = worker.serve(Of::<u16>(PhantomData)).unwrap_err();
+        assert!(
+            error.to_string().contains("two blueprints are named `Of`"),
+            "{error}"
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! What bounds steps in this process: [`Places`].
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -22,11 +21,12 @@ struct Gate {
     rate: Option<Schedule>,
 }
 
-/// When a step may begin next.
+/// When a step may begin next. Who is to be next waits with the lock held, and who goes away meanwhile leaves
+/// no gap.
 #[derive(Debug)]
 struct Schedule {
     interval: Duration,
-    next: Mutex<Option<Instant>>,
+    next: tokio::sync::Mutex<Instant>,
 }
 
 /// A place in a step. It is given back by dropping it.
@@ -47,7 +47,7 @@ impl Places {
                 places: bounds.most().map(most),
                 rate: bounds.interval().map(|interval| Schedule {
                     interval,
-                    next: Mutex::new(None),
+                    next: tokio::sync::Mutex::new(Instant::now()),
                 }),
             }
         };
@@ -65,19 +65,65 @@ impl Places {
             Some(places) => places.acquire().await.ok(),
             None => None,
         };
-        if let Some(rate) = gate.and_then(|gate| gate.rate.as_ref()) {
-            tokio::time::sleep_until(rate.reserve(Instant::now())).await;
-        }
-        Place(place, self.all.acquire().await.ok())
+        let Some(rate) = gate.and_then(|gate| gate.rate.as_ref()) else {
+            return Place(place, self.all.acquire().await.ok());
+        };
+        let mut next = rate.next.lock().await;
+        tokio::time::sleep_until(*next).await;
+        let permit = self.all.acquire().await.ok();
+        let now = Instant::now();
+        *next = now.checked_add(rate.interval).unwrap_or(now);
+        Place(place, permit)
     }
 }
 
-impl Schedule {
-    /// The next time that is nobody's yet. Time in which nobody came gives no credit.
-    fn reserve(&self, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = next.map_or(now, |next| next.max(now));
-        *next = Some(at.checked_add(self.interval).unwrap_or(at));
-        at
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Advance, Bounds, Rate, StepContext, StepInfo, StepKind};
+
+    /// A step that begins twice a second.
+    struct Rated;
+
+    impl Blueprint for Rated {
+        type Input = ();
+        type Output = ();
+        type State = ();
+
+        const NAME: &'static str = "Rated";
+        const STEPS: &'static [StepInfo] =
+            &[StepInfo::new("only", StepKind::Step, || "()", || "()")];
+
+        fn start((): ()) {}
+
+        fn position((): &()) -> usize {
+            0
+        }
+
+        fn bounds(&self, _: usize) -> Bounds {
+            Bounds::none().rate(Rate::per_second(2))
+        }
+
+        async fn advance(&self, (): (), _: &StepContext) -> Advance<(), ()> {
+            Advance::Done(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_holds_though_there_is_one_place_and_others_go_away() {
+        let places = Places::new(&Rated, 1);
+        let began = Instant::now();
+        for n in 0..10 {
+            // Somebody who does not wait for long takes nobody's time.
+            let impatient = tokio::time::timeout(Duration::from_millis(1), places.enter(0));
+            drop(impatient.await);
+            drop(places.enter(0).await);
+            assert!(began.elapsed() >= Duration::from_millis(500 * n));
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(6),
+            "{:?}",
+            began.elapsed()
+        );
     }
 }

@@ -164,29 +164,33 @@ impl<B: Durable> Walk<B> {
         let executing = Executing::one(&self.executing);
         let advanced = contain(async { self.blueprint.advance(state, &cx).await }).await;
         drop((place, executing));
+        if self.cancelled.is_cancelled() && matches!(advanced, Ok(Advance::Failed { .. })) {
+            // It may have heeded that this process is about to end: it is made again elsewhere.
+            std::future::pending::<()>().await;
+        }
         let came_to = match advanced {
-            Ok(Advance::Next(state)) => CameTo::Next(written::<B>(&state)?),
-            Ok(Advance::Park { state, pause }) => CameTo::Wait {
-                ms: millis(pause),
-                next: written::<B>(&state)?,
-            },
-            Ok(Advance::Done(output)) => {
-                let json = contained(|| B::encode_output(&output))?;
-                CameTo::Done(RawValue::from_string(json)?)
+            Ok(Advance::Next(state)) => written::<B>(&state).map(CameTo::Next),
+            Ok(Advance::Park { state, pause }) => {
+                let ms = millis(pause);
+                written::<B>(&state).map(|next| CameTo::Wait { ms, next })
             }
+            Ok(Advance::Done(output)) => contained(|| B::encode_output(&output))
+                .and_then(|json| Ok(CameTo::Done(RawValue::from_string(json)?))),
             Ok(Advance::Failed {
                 failure,
                 again: Some((_, pause)),
-            }) => CameTo::Again {
+            }) => Ok(CameTo::Again {
                 ms: millis(pause),
                 because: failure.cause(),
-            },
+            }),
             Ok(Advance::Failed {
                 failure,
                 again: None,
-            }) => failed(&failure),
-            Err(panic) => failed(&StepFailure::panicked(message(&panic))),
+            }) => Ok(failed(&failure)),
+            Err(panic) => Ok(failed(&StepFailure::panicked(message(&panic)))),
         };
+        // What can't be written down now can't be elsewhere, and the step is not to run again for it.
+        let came_to = came_to.unwrap_or_else(|error| failed(&StepFailure::failed(error)));
         Ok(Record {
             pipeline: self.pipeline.clone(),
             came_to,

@@ -33,6 +33,10 @@ impl Address {
         url
     }
 
+    pub(super) fn has_secrets(&self) -> bool {
+        !self.0.username().is_empty() || self.0.password().is_some()
+    }
+
     pub(super) fn is_encrypted(&self) -> bool {
         self.0.scheme() == "https"
     }

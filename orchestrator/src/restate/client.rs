@@ -53,7 +53,7 @@ use crate::{
 /// A task is known to the server by the name of the run and its place in the input. So a program that was
 /// interrupted and is run again with the same name, and the same tasks in the same order, attaches to what is
 /// under way and begins the rest. A task that had another id or input in that place is
-/// [refused](TaskErrorKind::Refused). A run that is given no name gets one that no other has.
+/// [refused](TaskErrorKind::Refused). Without a name, each run is one of its own.
 ///
 /// A task that was submitted goes on whatever becomes of the client: a shutdown, or results that are
 /// dropped, leave it under way.
@@ -68,7 +68,8 @@ use crate::{
 /// [stopped](crate::TaskResults::stopped_by), as it is when no worker serves the blueprint.
 pub struct Client<B> {
     ingress: Ingress,
-    run: Arc<str>,
+    /// None: each run has a name that no other has.
+    run: Option<Arc<str>>,
     blueprint: PhantomData<fn() -> B>,
 }
 
@@ -86,7 +87,7 @@ impl<B: Durable> Client<B> {
         let address = Address::new(ingress.as_ref()).context("the URL of the ingress")?;
         Ok(Self {
             ingress: Ingress::new(address)?,
-            run: run_id().into(),
+            run: None,
             blueprint: PhantomData,
         })
     }
@@ -104,13 +105,19 @@ impl<B: Durable> Client<B> {
             let what = "a run's name is up to 128 ASCII letters, digits, `.`, `_`, `:` and `-`";
             return Err(anyhow!(what).into());
         }
-        self.run = name.into();
+        self.run = Some(name.into());
         Ok(self)
     }
 
-    /// The run's name.
-    pub fn run_name(&self) -> &str {
-        &self.run
+    /// Names the run as no other is.
+    pub fn run_anew(mut self) -> Self {
+        self.run = Some(run_id().into());
+        self
+    }
+
+    /// The run's name, if it was given one.
+    pub fn run_name(&self) -> Option<&str> {
+        self.run.as_deref()
     }
 
     /// How long the server may be out of reach before the run is stopped; 5 minutes unless set. As long as
@@ -138,12 +145,16 @@ impl<B: Durable> Client<B> {
         let input = RawValue::from_string(json)?;
         let identity = fingerprint(cx.task_id().0, &input);
         let body = serde_json::to_string(&Submission {
-            run: self.run.to_string(),
+            run: self.name(cx).to_owned(),
             ordinal: cx.ordinal(),
             id: cx.task_id().0,
             input,
         })?;
         Ok(Submitted { identity, body })
+    }
+
+    fn name<'a>(&'a self, cx: &'a StepContext) -> &'a str {
+        self.run.as_deref().unwrap_or(cx.run_id())
     }
 
     /// Checks that what came of a task is of this one.
@@ -153,7 +164,7 @@ impl<B: Durable> Client<B> {
         }
         let why = anyhow!(
             "the run `{}` had another task in this place: give this run a name of its own",
-            self.run
+            self.run_name().unwrap_or_default()
         );
         Err(unbegun::<B>(TaskErrorKind::Refused, why))
     }
@@ -209,7 +220,7 @@ impl<B: Durable> Blueprint for Client<B> {
                 Err(error) => return failed(StepFailure::failed(error)),
             },
         };
-        let key = format!("{}/{}", self.run, cx.ordinal());
+        let key = format!("{}/{}", self.name(cx), cx.ordinal());
         let body = submitted.body.clone();
         match self.ingress.call(B::NAME, &key, body).await {
             Answer::Completed(completed) => {

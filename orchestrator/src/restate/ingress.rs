@@ -1,5 +1,6 @@
 //! What a client says to a server's ingress: [`Ingress`].
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +55,18 @@ pub(super) enum Answer {
     /// There will be none for any task of the run.
     Never(anyhow::Error),
 }
+
+/// A server that is there, and does not take the task.
+#[derive(Debug)]
+struct NotForUs(String);
+
+impl fmt::Display for NotForUs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotForUs {}
 
 /// What the ingress says of an error.
 #[derive(Deserialize)]
@@ -138,8 +151,13 @@ impl Ingress {
                 "no worker is registered at {} for `{service}` ({message}): start one, and register it",
                 self.address
             )),
+            // A server that has just come up may not know yet; one that goes on so does not any more.
+            404 => bail!(NotForUs(format!(
+                "{} answers {status}: {message}",
+                self.address
+            ))),
             // It is going down, coming up, or has too much to do.
-            404 | 429 | 502 | 503 | 504 => bail!("{} answers {status}: {message}", self.address),
+            429 | 502 | 503 | 504 => bail!("{} answers {status}: {message}", self.address),
             _ => Answer::Never(anyhow!(
                 "{} refuses a task of `{service}`: {status}: {message}",
                 self.address
@@ -151,9 +169,11 @@ impl Ingress {
     /// long: a task may take hours to answer, so it is the server itself that is looked at.
     async fn unreached(&self, why: anyhow::Error) -> Answer {
         let seen = self.reached().seen;
-        let is_there = seen.is_some_and(|at| at.elapsed() < SEEN) || self.is_there().await;
+        let is_there = why.is::<NotForUs>()
+            || seen.is_some_and(|at| at.elapsed() < SEEN)
+            || self.is_there().await;
         let mut reached = self.reached();
-        if is_there && reached.ever {
+        if is_there && !why.is::<NotForUs>() {
             reached.out_since = None;
             reached.seen = Some(Instant::now());
             return Answer::None;
@@ -177,7 +197,7 @@ impl Ingress {
         };
         let probe = place.client().get(self.address.join("restate/health"));
         let answer = probe.timeout(PROBE).send().await;
-        answer.is_ok_and(|answer| !answer.status().is_server_error())
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     fn reached(&self) -> MutexGuard<'_, Reached> {

@@ -38,19 +38,26 @@ struct KnownService {
 
 /// Makes what is served at `url` known to the server whose admin API is at `admin`.
 ///
-/// A server does not ask again at a URL that it knows. So where it knows other services there, it is told
-/// to, unless a blueprint has other steps than it had: its tasks that are under way would be called with
-/// these.
+/// A server does not ask again at a URL that it knows. So it is told to, unless a blueprint is gone or has
+/// other steps than it had: its tasks that are under way would be called with these.
 pub(super) async fn register(admin: &str, url: &str, served: &[Served]) -> anyhow::Result<()> {
+    // It is in the server's messages, too, so it has nothing in it that is secret.
+    let address = Address::new(url).context("the URL to advertise")?;
+    ensure!(
+        !address.has_secrets(),
+        "the URL to advertise has a user name or a password"
+    );
     let url: Url = url.parse().context("the URL to advertise is none")?;
     let admin = Address::new(admin).context("the URL of the admin API")?;
-    let client = Client::builder().no_proxy().build()?;
+    let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let known = post(&client, &admin, &url, false).await?;
-    let mut all = true;
-    for Served { name, pipeline } in served {
-        let Some(service) = known.services.iter().find(|service| service.name == *name) else {
-            all = false;
-            continue;
+    for service in &known.services {
+        let served = served.iter().find(|served| served.name == service.name);
+        let Some(Served { name, pipeline }) = served else {
+            bail!(
+                "{url} is known to the server with `{}`, too, which is not served here: serve it until its tasks are through, or advertise a URL of its own",
+                service.name
+            );
         };
         let before = service.metadata.get(PIPELINE);
         let steps = service.metadata.get(STEPS).map_or("none", String::as_str);
@@ -59,9 +66,8 @@ pub(super) async fn register(admin: &str, url: &str, served: &[Served]) -> anyho
             "{url} is known to the server with other steps of `{name}` ({steps}): advertise the new code at a URL of its own, and keep the old one served until its tasks are through"
         );
     }
-    if !all {
-        post(&client, &admin, &url, true).await?;
-    }
+    // What is new is asked for now: other blueprints, other settings.
+    post(&client, &admin, &url, true).await?;
     Ok(())
 }
 

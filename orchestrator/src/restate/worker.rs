@@ -147,8 +147,12 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// If that is no name for a Restate service (letters, digits, `.`, `_` and `-`).
+    /// If that is no name for a Restate service (letters, digits, `.`, `_` and `-`), or there is another
+    /// of the same name.
     pub fn serve<B: Durable>(mut self, blueprint: B) -> Result<Self, RestateError> {
+        if self.served.iter().any(|served| served.name == B::NAME) {
+            return Err(anyhow::anyhow!("two blueprints are named `{}`", B::NAME).into());
+        }
         let served = Served {
             name: B::NAME,
             pipeline: pipeline::<B>(),
@@ -163,7 +167,13 @@ impl Worker {
         let options = ServiceOptions::new()
             .idempotency_retention(self.retention)
             .journal_retention(self.retention)
-            .abort_timeout(self.longest_step);
+            .abort_timeout(self.longest_step)
+            // For what concerns the worker alone, such as other code. Never given up: by the server's own
+            // policy a task would be paused after an hour, and wait for somebody to resume it.
+            .retry_policy_initial_interval(Duration::from_millis(500))
+            .retry_policy_exponentiation_factor(2.0)
+            .retry_policy_max_interval(Duration::from_secs(30))
+            .retry_policy_max_attempts(u32::MAX.into());
         self.services.push(service::definition(walk, options)?);
         self.served.push(served);
         Ok(self)

@@ -78,7 +78,7 @@ impl ByHand {
 }
 
 const PAYLOAD: &str = "abcdefghijklmnopqrstuvwxyz";
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 6;
 
 #[tokio::main]
 async fn main() {
@@ -97,17 +97,24 @@ async fn main() {
         let mut ratios = Vec::new();
         for round in 0..=ROUNDS {
             let name = format!("{in_flight}-{round}");
-            let hand = load(&server, "ByHand", in_flight, &name, |_| {
-                serde_json::json!(PAYLOAD).to_string()
-            });
-            let hand = hand.await;
-            let ours = load(&server, "Steps", in_flight, &name, |ordinal| {
+            let by_hand = |_| serde_json::json!(PAYLOAD).to_string();
+            let ours = |ordinal| {
                 serde_json::json!({
                     "run": "bench", "ordinal": ordinal, "id": ordinal, "input": PAYLOAD
                 })
                 .to_string()
-            });
-            let ours = ours.await;
+            };
+            // Each goes first in every other round.
+            let (hand, ours) = if round % 2 == 0 {
+                let hand = load(&server, "ByHand", in_flight, &name, by_hand).await;
+                (hand, load(&server, "Steps", in_flight, &name, ours).await)
+            } else {
+                let ours = load(&server, "Steps", in_flight, &name, ours).await;
+                (
+                    load(&server, "ByHand", in_flight, &name, by_hand).await,
+                    ours,
+                )
+            };
             // The first round warms up.
             if round > 0 {
                 println!(
@@ -157,15 +164,16 @@ async fn load(
     name: &str,
     body: impl Fn(usize) -> String,
 ) -> (f64, Duration) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .http2_prior_knowledge();
-    let client = client.build().unwrap();
+    // A server takes some 200 requests at once on one connection.
+    let clients = [(); 4].map(|()| {
+        let client = reqwest::Client::builder().no_proxy();
+        client.http2_prior_knowledge().build().unwrap()
+    });
     let url: Arc<str> = format!("{}/{service}/run", server.ingress()).into();
     let count = 16 * in_flight.max(128);
     let began = Instant::now();
     let calls = (0..count).map(|ordinal| {
-        let request = client
+        let request = clients[ordinal % clients.len()]
             .post(&*url)
             .header("content-type", "application/json")
             .header("idempotency-key", format!("{service}/{name}/{ordinal}"))

@@ -13,4 +13,4 @@ mod wire;
 
 pub(crate) use self::places::Places;
 pub(crate) use self::walk::{End, History, Interrupted, Walk, pipeline};
-pub(crate) use self::wire::{Completed, Failed, Record, Submission, fingerprint};
+pub(crate) use self::wire::{Completed, Failed, Record, Submission, fingerprint, raw};

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::places::Places;
-use super::wire::{CameTo, Failed, Kind, Record, State, Submission, fingerprint};
+use super::wire::{CameTo, Failed, Kind, Record, State, Submission, fingerprint, raw};
 use crate::context::RunContext;
 use crate::engine::{contain, contained, message};
 use crate::{Advance, Blueprint, Durable, StepContext, StepFailure, StepKind, TaskId, fnv};
@@ -175,7 +175,7 @@ impl<B: Durable> Walk<B> {
                 written::<B>(&state).map(|next| CameTo::Wait { ms, next })
             }
             Ok(Advance::Done(output)) => contained(|| B::encode_output(&output))
-                .and_then(|json| Ok(CameTo::Done(RawValue::from_string(json)?))),
+                .and_then(|json| Ok(CameTo::Done(raw(json)?))),
             Ok(Advance::Failed {
                 failure,
                 again: Some((_, pause)),
@@ -218,7 +218,7 @@ fn written<B: Durable>(state: &B::State) -> anyhow::Result<State> {
     let (step, json) = contained(|| B::encode(state))?;
     Ok(State {
         step: step.to_owned(),
-        value: RawValue::from_string(json)?,
+        value: raw(json)?,
     })
 }
 

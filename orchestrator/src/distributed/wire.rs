@@ -6,6 +6,20 @@ use serde_json::value::RawValue;
 
 use crate::{StepFailure, TaskError, TaskErrorKind, fnv};
 
+/// The most bytes of a value as JSON: what engines take in a message (Restate 32 MiB), with room for what is sent
+/// along.
+const LARGEST: usize = 31 << 20;
+
+/// A value as it is sent.
+pub(crate) fn raw(json: String) -> anyhow::Result<Box<RawValue>> {
+    let length = json.len();
+    anyhow::ensure!(
+        length <= LARGEST,
+        "a value of {length} bytes is larger than can be sent to the server"
+    );
+    Ok(RawValue::from_string(json)?)
+}
+
 /// A task as it is submitted. Who has no run to name leaves out all but the input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Submission {
@@ -162,6 +176,14 @@ mod tests {
 
     fn raw(json: &str) -> Box<RawValue> {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_value_that_is_too_large_is_told() {
+        let text = |length| format!("\"{}\"", "x".repeat(length));
+        assert!(super::raw(text(LARGEST - 2)).is_ok());
+        let error = super::raw(text(LARGEST - 1)).unwrap_err().to_string();
+        assert!(error.contains("32505857 bytes"), "{error}");
     }
 
     #[test]

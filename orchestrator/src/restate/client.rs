@@ -6,19 +6,17 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
-use serde_json::value::RawValue;
-
 use super::RestateError;
 use super::address::Address;
 use super::ingress::{Answer, Ingress};
 use super::lanes::Lanes;
-use crate::distributed::{Submission, fingerprint};
+use crate::distributed::{Submission, fingerprint, raw};
 use crate::engine::{contained, run_id};
 use crate::{
     Advance, Blueprint, Durable, Orchestrator, Retry, StepContext, StepFailure, StepInfo, StepKind,
     TaskError, TaskErrorKind,
 };
+use anyhow::{Context as _, anyhow};
 
 /// Submits the tasks of a blueprint to a Restate server, whose workers run them.
 ///
@@ -142,7 +140,7 @@ impl<B: Durable> Client<B> {
 
     fn submission(&self, input: &B::Input, cx: &StepContext) -> anyhow::Result<Submitted> {
         let (_, json) = contained(|| B::encode_input(input))?;
-        let input = RawValue::from_string(json)?;
+        let input = raw(json)?;
         let identity = fingerprint(cx.task_id().0, &input);
         let body = serde_json::to_string(&Submission {
             run: self.name(cx).to_owned(),

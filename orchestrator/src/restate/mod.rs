@@ -42,16 +42,23 @@
 //! # From one process to a cluster, in five commands
 //!
 //! ```sh
-//! npm install @restatedev/restate-server
-//! npx restate-server --default-num-partitions 4 &
-//! cargo run --release --example csv_runner -- worker --offline --register http://127.0.0.1:9070 &
+//! cargo run --release --example csv_runner -- tasks.csv > results.csv     # one process
+//! npm install @restatedev/restate-server                                  # on each machine of the cluster
+//! npx restate-server --default-num-partitions 4                           # one node, or a cluster: below
+//! cargo run --release --example csv_runner -- worker --register http://127.0.0.1:9070
 //! cargo run --release --example csv_runner -- --restate http://127.0.0.1:8080 tasks.csv > results.csv
-//! npx restate-server --config-file node2.toml     # and so on, with a third
 //! ```
 //!
-//! Nodes of a cluster have the same `cluster-name`, a `node-name` each, and in
-//! `metadata-client.addresses` the addresses of all; the first one has `auto-provision = true` and
-//! `default-replication = 2`, so that any one of three may be lost. `tests/restate/cluster.rs` starts one.
+//! For a cluster of three nodes, of which any one may be lost, the third command is
+//!
+//! ```sh
+//! RESTATE_METADATA_CLIENT__ADDRESSES='[http://a:5122,http://b:5122,http://c:5122]' \
+//! RESTATE_DEFAULT_REPLICATION=2 RESTATE_AUTO_PROVISION=true \
+//! npx restate-server --cluster-name orders --node-name a --advertised-host a --default-num-partitions 4
+//! ```
+//!
+//! on the machine `a`, and with `RESTATE_AUTO_PROVISION=false` and their own names on `b` and `c`. (So does
+//! `cluster` in `tests/restate/server.rs`, with all three on one machine, at ports of their own.)
 //!
 //! # What is guaranteed
 //!
@@ -81,7 +88,7 @@
 //!
 //! A task is cancelled by its invocation's id, with `restate invocations cancel`, in the console, or by a
 //! `PATCH` of `/invocations/ID/cancel` at the admin API. If it waits, it ends at once; if a step of it
-//! executes, when that has ended. Its result is an error of the kind
+//! executes, or waits for a `limit` or a `rate`, when that has ended. Its result is an error of the kind
 //! [`Cancelled`](crate::TaskErrorKind::Cancelled), with the step. Its key in the table `sys_invocation` is
 //! the run's name and its place, `orders-of-monday/7`.
 //!
@@ -112,8 +119,12 @@
 //!   through; [`Worker::advertise`] has the URL. A second URL that is registered is not a replica, but the
 //!   next version of the code.
 //! * **Steps that take long**: a call that is silent for longer than a minute and the
-//!   [longest step](Worker::longest_step) is ended by the server, and made anew. Set that above what a step
-//!   may take, waiting for a `limit` included.
+//!   [longest step](Worker::longest_step) is given up by the server, and the step made anew, again and again.
+//!   Set that above what a step may take, waiting for a `limit` or a `rate` included.
+//! * **Values** are JSON, with its limits: a float that is no number can't be read again, `Some(None)` comes
+//!   back as `None`. A server takes messages of up to 32 MiB: a task fails whose input, value between steps or
+//!   output is larger. An input is told from another by its JSON, with the fields of maps in order; a `HashSet`
+//!   has no order, so use a `BTreeSet` where a run is to be gone on with.
 //! * **What has ended is kept for a day**, on the server's disk; [`Worker::retention`] says how long.
 //!
 //! # Security
@@ -135,7 +146,7 @@
 //!
 //! A blueprint is a service of Restate's with its [name](crate::Blueprint::NAME), and one handler, `run`.
 //! Other programs may call it: `POST /Ship/run` at the ingress with `{"input": …}`, and an `idempotency-key` of
-//! their own. They are answered `{"output": …}`, or 422 with a message that is JSON: the step, its attempts, the
+//! their own. They are answered `{"output": …}` (with what the task is told by from others), or 422 with a message that is JSON: the step, its attempts, the
 //! kind and the cause.
 
 mod address;

@@ -93,7 +93,7 @@ impl Worker {
         self
     }
 
-    /// How long a step may take; 10 minutes unless set. The server ends a call that is silent for longer,
+    /// How long a step may take; 10 minutes unless set. The server gives up a call that is silent for longer,
     /// and makes it anew.
     pub fn longest_step(mut self, time: Duration) -> Self {
         self.longest_step = time;

@@ -121,7 +121,7 @@ async fn the_results_are_those_of_a_run_without_a_server() {
 async fn a_worker_that_is_killed_in_a_fetch_or_a_delay_loses_no_row() {
     let mut server = Server::start().await;
     let endpoint = Endpoint::start(|_| Answer::After(Duration::from_millis(300)));
-    let mut worker = Worker::start(&server, &endpoint.url(), "1500ms");
+    let mut worker = Worker::start(&server, &endpoint.url(), "4s");
     let tasks = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tasks.path(), crate::cli::tasks(0..50)).unwrap();
     let tasks = tasks.path().to_str().unwrap();
@@ -132,16 +132,15 @@ async fn a_worker_that_is_killed_in_a_fetch_or_a_delay_loses_no_row() {
     {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let running = Running::start(command(&server, tasks, &["--run=killed"]));
+    let running = Running::start(command(&server, tasks, &["--run=killed", "--grace=0s"]));
     wait_until("some are fetched", || endpoint.requests().len() >= 20);
-    worker.kill(&server, "1500ms");
+    worker.kill(&server, "4s");
     wait_until("all are fetched", || endpoint.requests().len() >= 60);
     tokio::time::sleep(Duration::from_millis(600)).await;
-    worker.kill(&server, "1500ms");
+    worker.kill(&server, "4s");
     // In the delay, the server too; and who waits for the results is interrupted.
     server.kill();
     server.restart().await;
-    running.signal("INT");
     running.signal("INT");
     let interrupted = running.finish();
     assert_eq!(interrupted.code(), Some(130), "{interrupted:?}");

@@ -16,11 +16,11 @@ const TASKS: u64 = 20;
 /// have come to the server.
 const AGAIN: u32 = 10;
 
-/// Tasks with a delay of a second and a last step of a half.
+/// Tasks with a delay of two seconds and a last step that takes a while.
 fn tasks() -> impl Iterator<Item = Task<Order>> {
     (0..TASKS).map(|id| {
         let order = Order {
-            delay: 1_000,
+            delay: 2_000,
             takes: 100,
             ..Order::default()
         };

@@ -20,4 +20,4 @@ mod worker;
 use std::time::Duration;
 
 /// What a pause that the tests make is long enough for.
-const SOON: Duration = Duration::from_millis(300);
+const SOON: Duration = Duration::from_millis(700);

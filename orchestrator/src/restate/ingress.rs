@@ -36,6 +36,25 @@ struct Reached {
     seen: Option<Instant>,
 }
 
+impl Reached {
+    /// It has said that it is there.
+    fn saw(&mut self) {
+        self.out_since = None;
+        self.seen = Some(Instant::now());
+    }
+
+    /// Whether it has just said so.
+    fn is_seen(&self) -> bool {
+        self.seen.is_some_and(|at| at.elapsed() < SEEN)
+    }
+
+    /// It is out of reach: for longer than this?
+    fn is_out_for(&mut self, patience: Duration) -> bool {
+        let since = *self.out_since.get_or_insert_with(Instant::now);
+        since.elapsed() > patience
+    }
+}
+
 /// How long it is waited for as long as it was never reached: what is wrong then is the URL, mostly.
 const FIRST: Duration = Duration::from_secs(5);
 
@@ -168,23 +187,22 @@ impl Ingress {
     /// There was no answer, for this reason. It is asked for again, unless the server is out of reach for too
     /// long: a task may take hours to answer, so it is the server itself that is looked at.
     async fn unreached(&self, why: anyhow::Error) -> Answer {
-        let seen = self.reached().seen;
-        let is_there = why.is::<NotForUs>()
-            || seen.is_some_and(|at| at.elapsed() < SEEN)
-            || self.is_there().await;
-        let mut reached = self.reached();
-        if is_there && !why.is::<NotForUs>() {
-            reached.out_since = None;
-            reached.seen = Some(Instant::now());
-            return Answer::None;
+        if !why.is::<NotForUs>() {
+            if self.reached().is_seen() {
+                return Answer::None;
+            }
+            if self.is_there().await {
+                self.reached().saw();
+                return Answer::None;
+            }
         }
-        let since = *reached.out_since.get_or_insert_with(Instant::now);
+        let mut reached = self.reached();
         let patience = if reached.ever {
             self.patience
         } else {
             self.patience.min(FIRST)
         };
-        if since.elapsed() > patience {
+        if reached.is_out_for(patience) {
             return Answer::Never(why.context(format!("out of reach for {patience:?}")));
         }
         Answer::None
@@ -221,6 +239,23 @@ mod tests {
             StatusCode::from_u16(status).unwrap(),
             body.as_bytes(),
         )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn to_have_been_seen_lasts_no_longer_for_being_asked() {
+        let mut reached = Reached::default();
+        reached.saw();
+        for _ in 0..9 {
+            tokio::time::advance(SEEN / 10).await;
+            assert!(reached.is_seen());
+        }
+        tokio::time::advance(SEEN / 10).await;
+        assert!(!reached.is_seen());
+        assert!(!reached.is_out_for(SEEN));
+        tokio::time::advance(SEEN * 2).await;
+        assert!(reached.is_out_for(SEEN));
+        reached.saw();
+        assert!(!reached.is_out_for(SEEN));
     }
 
     #[test]

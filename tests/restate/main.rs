@@ -15,6 +15,7 @@ mod http;
 mod odd;
 mod server;
 mod trace;
+mod waiting;
 mod worker;
 
 use std::time::Duration;

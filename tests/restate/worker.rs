@@ -1,6 +1,7 @@
 //! Workers in this process: [`Working`].
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use orchestrator::Durable;
 use orchestrator::restate::{RestateError, Worker};
@@ -23,31 +24,45 @@ impl Working {
         Self::at(server, "127.0.0.1:0", blueprint).await
     }
 
+    /// At this address.
     pub(crate) async fn at<B: Durable>(server: &Server, address: &str, blueprint: B) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let worker = Worker::new()
             .shutdown(shutdown.clone())
             .serve(blueprint)
-            .unwrap()
-            .register(server.admin());
+            .unwrap();
+        let mut working = Self::listening(server, address, worker).await;
+        working.shutdown = Some(shutdown.drop_guard());
+        working
+    }
+
+    /// This worker.
+    pub(crate) async fn with(server: &Server, worker: Worker) -> Self {
+        Self::listening(server, "127.0.0.1:0", worker).await
+    }
+
+    async fn listening(server: &Server, address: &str, worker: Worker) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let worker = worker.register(server.admin());
         let working = Self {
             address,
             task: tokio::spawn(worker.listen_on(listener)),
-            shutdown: Some(shutdown.drop_guard()),
+            shutdown: None,
         };
         let known = "SELECT id FROM sys_deployment";
         while server.query(known).await.is_empty() && !working.task.is_finished() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         working
     }
 
     /// Ends it as a crash would: what it does is dropped, and its connections are cut.
-    pub(crate) async fn crash(mut self) {
+    pub(crate) async fn crash(self) {
         self.task.abort();
-        let _ = (&mut self.task).await;
+        while !self.task.is_finished() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Ends it as it should be ended.

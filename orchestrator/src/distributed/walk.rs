@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::places::Places;
@@ -30,6 +31,10 @@ pub(crate) trait History: Sync {
 
     /// Waits for so long from when it was first asked.
     fn sleep(&self, pause: Duration) -> impl Future<Output = Result<(), Interrupted>> + Send;
+
+    /// Ready when the engine has something to say to the task, which it does at the next thing that it is asked
+    /// for: an attempt that waits is not to wait for longer.
+    fn called(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// The engine ends the task.
@@ -54,6 +59,8 @@ pub(crate) struct Walk<B> {
     /// The fingerprint of its steps.
     pub(crate) pipeline: String,
     pub(crate) places: Places,
+    /// How long a step may take. What takes longer may be given up by the engine.
+    pub(crate) longest: Duration,
     /// Cancelled when this process is about to end: no step begins then.
     pub(crate) cancelled: CancellationToken,
     /// How many steps execute in this process.
@@ -91,18 +98,21 @@ impl<B: Durable> Walk<B> {
                 1 => stands.step.clone(),
                 _ => format!("{} (attempt {attempt})", stands.step),
             };
-            let attempted = self.attempt(&stands, cx(attempt));
+            let begun = AtomicBool::new(false);
+            let attempted = self.attempt(&stands, cx(attempt), history, &begun);
             let step = match history.record(name, attempted).await {
                 Ok(record) => self.read(record)?,
                 Err(interrupted) => {
+                    let attempts = attempt - u32::from(!begun.load(Ordering::Relaxed));
                     return Ok(End::Failed(interrupted.failed(
                         identity,
                         stands.step,
-                        attempt,
+                        attempts,
                     )));
                 }
             };
             let (pause, next) = match step {
+                CameTo::Waits => continue,
                 CameTo::Next(next) => (0, Some(next)),
                 CameTo::Wait { ms, next } => (ms, Some(next)),
                 CameTo::Again { ms, .. } => (ms, None),
@@ -120,10 +130,12 @@ impl<B: Durable> Walk<B> {
             if pause > 0
                 && let Err(interrupted) = history.sleep(Duration::from_millis(pause)).await
             {
+                // A delay has no attempts.
+                let attempts = if next.is_some() { 0 } else { attempt };
                 return Ok(End::Failed(interrupted.failed(
                     identity,
                     stands.step,
-                    attempt,
+                    attempts,
                 )));
             }
             match next {
@@ -146,7 +158,13 @@ impl<B: Durable> Walk<B> {
     }
 
     /// One attempt at the step that a task stands at.
-    async fn attempt(&self, stands: &State, mut cx: StepContext) -> anyhow::Result<Record> {
+    async fn attempt(
+        &self,
+        stands: &State,
+        mut cx: StepContext,
+        history: &impl History,
+        begun: &AtomicBool,
+    ) -> anyhow::Result<Record> {
         let state = contained(|| B::decode(&stands.step, stands.value.get())).with_context(|| {
             format!(
                 "a task stands at `{}` of `{}` with a value that this worker can't read: serve the code that it was begun with until its tasks are through",
@@ -156,13 +174,19 @@ impl<B: Durable> Walk<B> {
         })?;
         let position = B::position(&state);
         cx.enter(position);
-        let place = self.places.enter(position).await;
+        let place = tokio::select! {
+            biased;
+            place = self.places.enter(position) => place,
+            () = history.called() => return Ok(self.record(CameTo::Waits)),
+        };
         if self.cancelled.is_cancelled() {
             // The engine has it begin elsewhere, as soon as it sees that this process is gone.
             std::future::pending::<()>().await;
         }
-        let executing = Executing::one(&self.executing);
+        begun.store(true, Ordering::Relaxed);
+        let mut executing = Executing::begin(self, &cx);
         let advanced = contain(async { self.blueprint.advance(state, &cx).await }).await;
+        executing.is_through = true;
         drop((place, executing));
         if self.cancelled.is_cancelled() && matches!(advanced, Ok(Advance::Failed { .. })) {
             // It may have heeded that this process is about to end: it is made again elsewhere.
@@ -191,26 +215,50 @@ impl<B: Durable> Walk<B> {
         };
         // What can't be written down now can't be elsewhere, and the step is not to run again for it.
         let came_to = came_to.unwrap_or_else(|error| failed(&StepFailure::failed(error)));
-        Ok(Record {
+        Ok(self.record(came_to))
+    }
+
+    fn record(&self, came_to: CameTo) -> Record {
+        Record {
             pipeline: self.pipeline.clone(),
             came_to,
-        })
+        }
     }
 }
 
 /// A step that executes; not any more when it is dropped.
-struct Executing<'a>(&'a AtomicUsize);
+struct Executing<'a, B: Durable> {
+    walk: &'a Walk<B>,
+    cx: &'a StepContext,
+    since: Instant,
+    is_through: bool,
+}
 
-impl<'a> Executing<'a> {
-    fn one(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+impl<'a, B: Durable> Executing<'a, B> {
+    fn begin(walk: &'a Walk<B>, cx: &'a StepContext) -> Self {
+        walk.executing.fetch_add(1, Ordering::Relaxed);
+        Self {
+            walk,
+            cx,
+            since: Instant::now(),
+            is_through: false,
+        }
     }
 }
 
-impl Drop for Executing<'_> {
+impl<B: Durable> Drop for Executing<'_, B> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.walk.executing.fetch_sub(1, Ordering::Relaxed);
+        let longest = self.walk.longest;
+        if !self.is_through && self.since.elapsed() > longest {
+            tracing::warn!(
+                "`{}` of `{}` ({}/{}) took longer than the longest step of this worker, {longest:?}: it was given up, and runs again",
+                self.cx.step(),
+                B::NAME,
+                self.cx.run_id(),
+                self.cx.ordinal(),
+            );
+        }
     }
 }
 

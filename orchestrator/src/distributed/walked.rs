@@ -101,9 +101,21 @@ struct Remembered<'a> {
     entries: &'a Mutex<Vec<(String, String)>>,
     next: AtomicUsize,
     left: AtomicUsize,
+    /// Whether it is always called away.
+    called: bool,
 }
 
-impl Remembered<'_> {
+impl<'a> Remembered<'a> {
+    /// Of a process that may do so much more.
+    fn by(entries: &'a Mutex<Vec<(String, String)>>, left: usize) -> Self {
+        Self {
+            entries,
+            next: AtomicUsize::new(0),
+            left: AtomicUsize::new(left),
+            called: false,
+        }
+    }
+
     /// The next entry, if it is there; or whether there is time to make one.
     fn recall(&self, name: &str) -> Option<String> {
         let at = self.next.fetch_add(1, Ordering::Relaxed);
@@ -144,6 +156,12 @@ impl History for Remembered<'_> {
         }
         Ok(())
     }
+
+    async fn called(&self) {
+        if !self.called {
+            std::future::pending().await
+        }
+    }
 }
 
 fn task(ops: &[Op]) -> Submission {
@@ -158,6 +176,7 @@ fn walk() -> Walk<Does> {
         places: Places::new(&blueprint, 10),
         blueprint,
         pipeline: pipeline::<Does>(),
+        longest: Duration::MAX,
         cancelled: CancellationToken::new(),
         executing: Arc::default(),
     }
@@ -169,11 +188,7 @@ fn walked(ops: &[Op], lives: &[usize]) -> (String, usize, usize) {
     let entries = Mutex::default();
     let walk = walk();
     for left in lives.iter().copied().chain([usize::MAX]) {
-        let history = Remembered {
-            entries: &entries,
-            next: AtomicUsize::new(0),
-            left: AtomicUsize::new(left),
-        };
+        let history = Remembered::by(&entries, left);
         let life = pin!(walk.walk(task(ops), &history));
         if let Poll::Ready(end) = life.poll(&mut Context::from_waker(Waker::noop())) {
             let end = match end.unwrap() {
@@ -239,15 +254,91 @@ fn no_step_begins_in_a_process_that_is_about_to_end() {
     let walk = walk();
     walk.cancelled.cancel();
     let entries = Mutex::default();
-    let history = Remembered {
-        entries: &entries,
-        next: AtomicUsize::new(0),
-        left: AtomicUsize::new(usize::MAX),
-    };
+    let history = Remembered::by(&entries, usize::MAX);
     let life = pin!(walk.walk(task(&[Op::Nothing]), &history));
     assert!(
         life.poll(&mut Context::from_waker(Waker::noop()))
             .is_pending()
     );
     assert_eq!(walk.blueprint.0.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_its_place_is_called_away_and_begun_later() {
+    let blueprint = Does(AtomicUsize::new(0));
+    let walk = Walk {
+        places: Places::new(&blueprint, 1),
+        ..walk()
+    };
+    let entries = Mutex::default();
+    let taken = walk.places.enter(0).await;
+    let history = Remembered {
+        called: true,
+        ..Remembered::by(&entries, 3)
+    };
+    let task = || task(&[Op::Nothing]);
+    let life = pin!(walk.walk(task(), &history));
+    let life = life.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(life.is_pending());
+    assert_eq!(entries.lock().unwrap().len(), 3);
+    assert_eq!(walk.blueprint.0.load(Ordering::Relaxed), 0);
+
+    drop(taken);
+    let end = walk
+        .walk(task(), &Remembered::by(&entries, usize::MAX))
+        .await;
+    assert!(matches!(end.unwrap(), End::Completed(output) if output.get() == "1"));
+    assert_eq!(walk.blueprint.0.load(Ordering::Relaxed), 2);
+}
+
+/// Interrupts the task at the next thing that it asks for after so many.
+struct Cancelled<'a>(Remembered<'a>, usize);
+
+impl Cancelled<'_> {
+    fn check(&self) -> Result<(), Interrupted> {
+        if self.0.next.load(Ordering::Relaxed) < self.1 {
+            return Ok(());
+        }
+        Err(Interrupted::Cancelled)
+    }
+}
+
+impl History for Cancelled<'_> {
+    async fn record(
+        &self,
+        name: String,
+        attempt: impl Future<Output = anyhow::Result<Record>> + Send,
+    ) -> Result<Record, Interrupted> {
+        self.check()?;
+        self.0.record(name, attempt).await
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
+        self.check()?;
+        self.0.sleep(pause).await
+    }
+
+    async fn called(&self) {
+        self.0.called().await;
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_cancelled_says_how_often_its_step_was_begun() {
+    // In its first step before it was begun, in a delay, and after the first attempt at its second one.
+    for (ops, after, attempts) in [
+        (&[Op::Nothing][..], 0, 0),
+        (&[Op::Wait(9)], 1, 0),
+        (&[Op::Flaky(9)], 1, 1),
+        (&[Op::Flaky(9)], 2, 1),
+        (&[Op::Flaky(9)], 3, 2),
+    ] {
+        let entries = Mutex::default();
+        let history = Cancelled(Remembered::by(&entries, usize::MAX), after);
+        let end = walk().walk(task(ops), &history).await.unwrap();
+        let End::Failed(failed) = end else {
+            panic!("{end:?}")
+        };
+        assert_eq!(failed.attempts, attempts, "{ops:?} after {after}");
+    }
 }

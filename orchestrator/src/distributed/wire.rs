@@ -55,6 +55,8 @@ pub(crate) enum CameTo {
         ms: u64,
         next: State,
     },
+    /// Where it was: the step was not begun, since its task was called away while it waited for its place.
+    Waits,
     /// It is through, with this output.
     Done(Box<RawValue>),
     /// The attempt failed, and another is to follow.
@@ -201,6 +203,7 @@ mod tests {
         let all = [
             CameTo::Next(next.clone()),
             CameTo::Wait { ms: 5_000, next },
+            CameTo::Waits,
             CameTo::Done(raw("{\"a\":  1}")),
             CameTo::Again {
                 ms: 0,

@@ -154,6 +154,7 @@ mod client;
 mod error;
 mod ingress;
 mod lanes;
+mod line;
 mod registration;
 mod server;
 mod service;

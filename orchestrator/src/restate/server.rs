@@ -1,17 +1,23 @@
 //! The HTTP side of a worker: [`serve`].
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::graceful::GracefulShutdown;
-use restate_sdk::endpoint::Endpoint;
-use restate_sdk::hyper::HyperEndpoint;
+use restate_sdk::endpoint::{Endpoint, HandleOptions, ProtocolMode};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::line::{Answering, Line};
 
 /// How long nobody is let in after one could not be: for want of file descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -29,7 +35,6 @@ pub(super) async fn serve(
     grace: Duration,
     executing: &AtomicUsize,
 ) {
-    let endpoint = HyperEndpoint::new(endpoint);
     let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -42,8 +47,10 @@ pub(super) async fn serve(
             Ok((stream, _)) => {
                 // Small frames are all that there is; an error would show when they are written.
                 let _ = stream.set_nodelay(true);
+                let endpoint = endpoint.clone();
+                let service = service_fn(move |request| answer(&endpoint, request));
                 let connection = http2::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), endpoint.clone());
+                    .serve_connection(TokioIo::new(stream), service);
                 let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     if let Err(error) = connection.await {
@@ -66,6 +73,21 @@ pub(super) async fn serve(
         () = quiet(executing) => {}
         () = tokio::time::sleep(grace) => {}
     }
+}
+
+/// Answers a call: what it takes is done as the response is sent.
+fn answer(
+    endpoint: &Endpoint,
+    request: Request<Incoming>,
+) -> Ready<Result<Response<Answering>, Infallible>> {
+    let (head, body) = request.into_parts();
+    let line = Line::new(body);
+    let request = Request::from_parts(head, line.clone());
+    let options = HandleOptions {
+        protocol_mode: ProtocolMode::BidiStream,
+    };
+    let response = endpoint.handle_with_options(request, options);
+    ready(Ok(response.map(|body| Answering::new(body, line))))
 }
 
 /// Waits until no step has executed for a while.

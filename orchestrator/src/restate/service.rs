@@ -12,27 +12,27 @@ use restate_sdk::service::macro_support::{ServiceBoxFuture, service_definition};
 use restate_sdk::service::{Service, ServiceDefinition};
 use serde_json::json;
 
-use super::{CANCELLED, FAILED, HANDLER, PIPELINE, STEPS};
+use super::{CANCELLED, FAILED, HANDLER, PIPELINE, STEPS, line};
 use crate::distributed::{
-    Completed, End, History, Interrupted, Record, Submission, Walk, fingerprint,
+    Completed, End, History, Interrupted, Record, Submission, Walk, fingerprint, pipeline,
 };
 use crate::{Durable, StepInfo};
 
-/// The service of a blueprint, under its name.
+/// A server has no timer for what is further off than its calendar goes. Nobody waits for a century.
+const LONGEST_PAUSE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// What a server is told of a blueprint: a service under its name.
 ///
 /// # Errors
 ///
 /// If that is no name for a service.
-pub(super) fn definition<B: Durable>(
-    walk: Walk<B>,
-    options: ServiceOptions,
-) -> anyhow::Result<ServiceDefinition> {
+pub(super) fn manifest<B: Durable>() -> anyhow::Result<discovery::Service> {
     let steps: Vec<_> = B::STEPS.iter().map(StepInfo::name).collect();
     // By way of JSON, so that fields which the manifest gains break nothing.
-    let manifest: discovery::Service = serde_json::from_value(json!({
+    serde_json::from_value(json!({
         "name": B::NAME,
         "ty": "SERVICE",
-        "metadata": { PIPELINE: walk.pipeline, STEPS: steps.join(", ") },
+        "metadata": { PIPELINE: pipeline::<B>(), STEPS: steps.join(", ") },
         "handlers": [{
             "name": HANDLER,
             "input": { "required": true, "contentType": "application/json" },
@@ -44,9 +44,16 @@ pub(super) fn definition<B: Durable>(
             "`{}` can't be the name of a Restate service: {error}",
             B::NAME
         )
-    })?;
-    let service = Steps(Arc::new(walk));
-    Ok(service_definition(service, manifest).options(options))
+    })
+}
+
+/// The service itself.
+pub(super) fn definition<B: Durable>(
+    walk: Walk<B>,
+    manifest: discovery::Service,
+    options: ServiceOptions,
+) -> ServiceDefinition {
+    service_definition(Steps(Arc::new(walk)), manifest).options(options)
 }
 
 /// Serves the tasks of one blueprint.
@@ -118,8 +125,12 @@ impl History for Context<'_> {
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        let slept = self.0.sleep(pause).await;
+        let slept = self.0.sleep(pause.min(LONGEST_PAUSE)).await;
         slept.map_err(|error| interrupted(&error))
+    }
+
+    async fn called(&self) {
+        line::heard().await;
     }
 }
 

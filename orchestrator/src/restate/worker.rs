@@ -42,32 +42,67 @@ use crate::distributed::{Places, Walk, pipeline};
 /// guaranteed.
 #[must_use = "a worker serves nobody until it listens"]
 pub struct Worker {
-    services: Vec<ServiceDefinition>,
+    services: Vec<Define>,
     served: Vec<Served>,
-    executing: Arc<AtomicUsize>,
+    settings: Settings,
     identity_keys: Vec<String>,
-    concurrency: usize,
-    retention: Duration,
-    longest_step: Duration,
-    shutdown: CancellationToken,
     grace: Duration,
     register: Option<String>,
     advertise: Option<String>,
 }
 
+/// What holds for each blueprint that is served.
+struct Settings {
+    concurrency: usize,
+    retention: Duration,
+    longest_step: Duration,
+    shutdown: CancellationToken,
+    executing: Arc<AtomicUsize>,
+}
+
+/// Makes the service of a blueprint, when all settings are known.
+type Define = Box<dyn FnOnce(&Settings) -> ServiceDefinition + Send>;
+
+impl Settings {
+    fn walk<B: Durable>(&self, blueprint: B) -> Walk<B> {
+        Walk {
+            places: Places::new(&blueprint, self.concurrency),
+            blueprint,
+            pipeline: pipeline::<B>(),
+            longest: self.longest_step,
+            cancelled: self.shutdown.clone(),
+            executing: Arc::clone(&self.executing),
+        }
+    }
+
+    fn options(&self) -> ServiceOptions {
+        ServiceOptions::new()
+            .idempotency_retention(self.retention)
+            .journal_retention(self.retention)
+            .abort_timeout(self.longest_step)
+            // For what concerns the worker alone, such as other code. Never given up: by the server's own
+            // policy a task would be paused after an hour, and wait for somebody to resume it.
+            .retry_policy_initial_interval(Duration::from_millis(500))
+            .retry_policy_exponentiation_factor(2.0)
+            .retry_policy_max_interval(Duration::from_secs(30))
+            .retry_policy_max_attempts(u32::MAX.into())
+    }
+}
+
 impl Worker {
-    /// A worker with the defaults that each setting names. Settings hold for what is
-    /// [served](Worker::serve) after them.
+    /// A worker with the defaults that each setting names.
     pub fn new() -> Self {
         Self {
             services: Vec::new(),
             served: Vec::new(),
-            executing: Arc::default(),
+            settings: Settings {
+                concurrency: 1_000,
+                retention: Duration::from_secs(24 * 60 * 60),
+                longest_step: Duration::from_secs(10 * 60),
+                shutdown: CancellationToken::new(),
+                executing: Arc::default(),
+            },
             identity_keys: Vec::new(),
-            concurrency: 1_000,
-            retention: Duration::from_secs(24 * 60 * 60),
-            longest_step: Duration::from_secs(10 * 60),
-            shutdown: CancellationToken::new(),
             grace: Duration::from_secs(10),
             register: None,
             advertise: None,
@@ -82,29 +117,29 @@ impl Worker {
     /// If `n` is 0.
     pub fn concurrency(mut self, n: usize) -> Self {
         assert!(n > 0, "a concurrency of 0 would run nothing");
-        self.concurrency = n;
+        self.settings.concurrency = n;
         self
     }
 
     /// How long the server remembers a task that has ended: a day unless set. While it does, to submit the
     /// task again (the same run, the same place in it) gives its result and runs nothing.
     pub fn retention(mut self, time: Duration) -> Self {
-        self.retention = time;
+        self.settings.retention = time;
         self
     }
 
-    /// How long a step may take; 10 minutes unless set. The server gives up a call that is silent for longer,
-    /// and makes it anew.
+    /// How long a step may take; 10 minutes unless set. What takes longer is given up by the server, which has
+    /// it run again; that is said by a [`tracing`] warning. To wait for a place, by `limit`, `rate` or
+    /// [`concurrency`](Worker::concurrency), is not to take long.
     pub fn longest_step(mut self, time: Duration) -> Self {
-        self.longest_step = time;
+        self.settings.longest_step = time;
         self
     }
 
     /// Stops when the token is cancelled: no step begins any more, and those that execute have the
-    /// [grace](Worker::grace) time. Tasks go on elsewhere, or here when the worker is back. What is
-    /// [served](Worker::serve) before this is set does not know of it.
+    /// [grace](Worker::grace) time. Tasks go on elsewhere, or here when the worker is back.
     pub fn shutdown(mut self, token: CancellationToken) -> Self {
-        self.shutdown = token;
+        self.settings.shutdown = token;
         self
     }
 
@@ -153,29 +188,14 @@ impl Worker {
         if self.served.iter().any(|served| served.name == B::NAME) {
             return Err(anyhow::anyhow!("two blueprints are named `{}`", B::NAME).into());
         }
-        let served = Served {
+        let manifest = service::manifest::<B>()?;
+        self.served.push(Served {
             name: B::NAME,
             pipeline: pipeline::<B>(),
-        };
-        let walk = Walk {
-            places: Places::new(&blueprint, self.concurrency),
-            blueprint,
-            pipeline: served.pipeline.clone(),
-            cancelled: self.shutdown.clone(),
-            executing: Arc::clone(&self.executing),
-        };
-        let options = ServiceOptions::new()
-            .idempotency_retention(self.retention)
-            .journal_retention(self.retention)
-            .abort_timeout(self.longest_step)
-            // For what concerns the worker alone, such as other code. Never given up: by the server's own
-            // policy a task would be paused after an hour, and wait for somebody to resume it.
-            .retry_policy_initial_interval(Duration::from_millis(500))
-            .retry_policy_exponentiation_factor(2.0)
-            .retry_policy_max_interval(Duration::from_secs(30))
-            .retry_policy_max_attempts(u32::MAX.into());
-        self.services.push(service::definition(walk, options)?);
-        self.served.push(served);
+        });
+        self.services.push(Box::new(move |settings| {
+            service::definition(settings.walk(blueprint), manifest, settings.options())
+        }));
         Ok(self)
     }
 
@@ -209,15 +229,15 @@ impl Worker {
                 anyhow::anyhow!("an identity key is not one (`publickeyv1_…`): {error}")
             })?;
         }
-        for service in self.services {
-            endpoint = endpoint.bind(service);
+        for define in self.services {
+            endpoint = endpoint.bind(define(&self.settings));
         }
         let serving = server::serve(
             listener,
             endpoint.build(),
-            &self.shutdown,
+            &self.settings.shutdown,
             self.grace,
-            &self.executing,
+            &self.settings.executing,
         );
         let Some(admin) = self.register else {
             serving.await;
@@ -247,7 +267,7 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
             .field("served", &self.served)
-            .field("concurrency", &self.concurrency)
+            .field("concurrency", &self.settings.concurrency)
             .finish_non_exhaustive()
     }
 }

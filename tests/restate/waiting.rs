@@ -1,0 +1,204 @@
+//! Tasks that wait for others, or for long.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use orchestrator::restate::{Client, Worker};
+use orchestrator::{StepContext, Task, TaskErrorKind, TaskResult, blueprint};
+use tokio::task::JoinHandle;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::server::Server;
+use crate::worker::Working;
+
+/// One after the other. Writes down who had a turn.
+#[derive(Clone, Default)]
+struct Queue(Arc<Mutex<Vec<u64>>>);
+
+#[blueprint]
+impl Queue {
+    #[step(limit = 1)]
+    async fn turn(&self, takes: Duration, cx: &StepContext) {
+        self.0.lock().unwrap().push(cx.task_id().0);
+        tokio::time::sleep(takes).await;
+    }
+}
+
+impl Queue {
+    fn turns(&self) -> Vec<u64> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Waits for as long as there is time.
+struct Eternal;
+
+#[blueprint]
+impl Eternal {
+    #[delay]
+    fn forever(&self, _: &u8) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// A server that takes a call for stuck when it has said nothing for a second and the longest step.
+async fn impatient() -> Server {
+    Server::start_with(&[("RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT", "1s")]).await
+}
+
+/// A worker whose steps are to take no longer than a second.
+async fn brisk(server: &Server, queue: &Queue) -> Working {
+    let worker = Worker::new()
+        .longest_step(Duration::from_secs(1))
+        .serve(queue.clone())
+        .unwrap();
+    Working::with(server, worker).await
+}
+
+fn start(
+    server: &Server,
+    run: &str,
+    steps: impl IntoIterator<Item = u64>,
+) -> JoinHandle<Vec<TaskResult<()>>> {
+    let client = Client::<Queue>::new(server.ingress()).unwrap();
+    let orchestrator = client.run(run).unwrap().orchestrator();
+    let tasks = (0..).zip(steps);
+    let tasks: Vec<_> = tasks
+        .map(|(id, ms)| Task::new(id, Duration::from_millis(ms)))
+        .collect();
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
+    tokio::spawn(results.collect())
+}
+
+/// Cancels the task of this key, as soon as it is there.
+async fn cancel(server: &Server, key: &str) {
+    let sql = format!("SELECT id FROM sys_invocation WHERE idempotency_key = '{key}'");
+    loop {
+        if let Some(found) = server.query(&sql).await.first() {
+            return server.cancel(found["id"].as_str().unwrap()).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_task_that_is_cancelled_while_it_waits_for_a_limit_never_has_its_turn() {
+    let (server, queue) = (Server::start().await, Queue::default());
+    let _working = Working::on(&server, queue.clone()).await;
+    let run = start(&server, "queue", [3_000; 3]);
+    while queue.turns().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(crate::SOON).await;
+    let first = queue.turns()[0];
+    let others = (0..3).filter(|&id| id != first);
+    let asked = Instant::now();
+    for id in others {
+        cancel(&server, &format!("queue/{id}")).await;
+    }
+    let mut results = run.await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    assert_eq!(queue.turns(), [first]);
+    results.sort_by_key(|result| result.id.0);
+    for result in results {
+        if result.id.0 == first {
+            assert!(result.outcome.is_ok(), "{result:?}");
+            continue;
+        }
+        let error = result.outcome.unwrap_err();
+        assert_eq!(error.kind(), TaskErrorKind::Cancelled);
+        assert_eq!(error.to_string(), "turn: cancelled");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn to_wait_for_a_limit_is_not_to_take_long() {
+    let (server, queue) = (impatient().await, Queue::default());
+    let _working = brisk(&server, &queue).await;
+    let results = start(&server, "long", [500; 12]).await.unwrap();
+    assert!(
+        results.iter().all(|result| result.outcome.is_ok()),
+        "{results:?}"
+    );
+    let mut turns = queue.turns();
+    turns.sort_unstable();
+    assert_eq!(turns, (0..12).collect::<Vec<_>>());
+}
+
+/// What was said in this thread.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Said {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Said {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Said {
+    fn has(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).contains(text)
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_step_that_is_given_up_for_its_length_is_told() {
+    let said = Said::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::WARN)
+        .with_ansi(false)
+        .with_writer(said.clone())
+        .finish();
+    let _here = tracing::subscriber::set_default(subscriber);
+    let (server, queue) = (impatient().await, Queue::default());
+    let _working = brisk(&server, &queue).await;
+    let run = start(&server, "slow", [20_000]);
+    while queue.turns().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    run.abort();
+    let says = "`turn` of `Queue` (slow/0) took longer than the longest step of this worker, 1s";
+    assert!(said.has(says), "{said:?}", said = said.0.lock().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_delay_without_end_is_one_to_the_server_too() {
+    let server = Server::start().await;
+    let _working = Working::on(&server, Eternal).await;
+    let client = Client::<Eternal>::new(server.ingress()).unwrap();
+    let orchestrator = client.run("for").unwrap().orchestrator();
+    let tasks = vec![Task::new(1, 0)];
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
+    let run = tokio::spawn(results.collect::<Vec<_>>());
+    let sleeps = "SELECT id FROM sys_journal WHERE entry_type LIKE '%Sleep%'";
+    while server.query(sleeps).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(crate::SOON).await;
+    let failed = "SELECT last_failure FROM sys_invocation WHERE last_failure IS NOT NULL";
+    let failed = server.query(failed).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    cancel(&server, "for/0").await;
+    let results = run.await.unwrap();
+    let error = results[0].outcome.as_ref().unwrap_err();
+    assert_eq!(error.to_string(), "forever: cancelled");
+}

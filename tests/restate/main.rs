@@ -9,6 +9,7 @@ mod client;
 mod cluster;
 mod crashes;
 mod csv_runner;
+mod gateway;
 #[allow(dead_code, reason = "the tests of csv_runner use more of it")]
 #[path = "../csv_runner/server.rs"]
 mod http;

@@ -159,7 +159,7 @@ impl History for Remembered<'_> {
 
     async fn called(&self) {
         if !self.called {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

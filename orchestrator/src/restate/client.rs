@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::RestateError;
 use super::address::Address;
-use super::ingress::{Answer, Ingress};
+use super::answer::Answer;
+use super::ingress::Ingress;
 use super::lanes::Lanes;
 use crate::distributed::{Submission, fingerprint, raw};
 use crate::engine::{contained, run_id};
@@ -234,10 +235,7 @@ impl<B: Durable> Blueprint for Client<B> {
                 Ok(()) => StepFailure::elsewhere(error.into_error()),
                 Err(failure) => failure,
             }),
-            Answer::Ended(why) => failed(unbegun::<B>(
-                TaskErrorKind::Cancelled,
-                anyhow::Error::msg(why),
-            )),
+            Answer::Ended(kind, why) => failed(unbegun::<B>(kind, why)),
             Answer::Never(error) => failed(StepFailure::of_the_run(error)),
             Answer::None => Advance::Failed {
                 failure: StepFailure::failed(anyhow!("no answer")),

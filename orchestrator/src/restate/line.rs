@@ -22,9 +22,12 @@ pub(super) struct Line<B: Body>(Arc<Mutex<Said<B>>>);
 
 struct Said<B: Body> {
     body: B,
-    /// What was heard and is yet to be read: a frame, or the end.
-    heard: Option<Option<Result<Frame<B::Data>, B::Error>>>,
+    /// What was heard and is yet to be read.
+    heard: Option<Next<B>>,
 }
+
+/// A frame, or the end.
+type Next<B> = Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>;
 
 impl<B: Body> Clone for Line<B> {
     fn clone(&self) -> Self {
@@ -69,10 +72,7 @@ impl<B: Body + Unpin> Body for Line<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next<B>> {
         let mut said = self.lock();
         match said.heard.take() {
             Some(frame) => Poll::Ready(frame),
@@ -102,10 +102,7 @@ impl Body for Answering {
     type Data = Bytes;
     type Error = <ResponseBody as Body>::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next<Self>> {
         let line = self.line.clone();
         LINE.sync_scope(line, || Pin::new(&mut self.body).poll_frame(cx))
     }

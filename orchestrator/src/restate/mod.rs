@@ -150,6 +150,7 @@
 //! kind and the cause.
 
 mod address;
+mod answer;
 mod client;
 mod error;
 mod ingress;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use orchestrator::Task;
-use orchestrator::restate::{Client, Worker};
+use orchestrator::restate::Client;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::cli::{Running, csv_runner, wait_until};
+use crate::http::{Answer, Server as Endpoint};
 use crate::server::{Server, cluster};
 use crate::trace::{Order, Trace};
 use crate::worker::Working;
@@ -43,29 +45,34 @@ async fn balance(listener: TcpListener, workers: Vec<SocketAddr>) {
     }
 }
 
+/// A worker that is a process, and fetches this.
+fn worker(address: SocketAddr, endpoint: &Endpoint, more: &[&str]) -> Running {
+    let (address, url) = (address.to_string(), endpoint.url());
+    let worker = ["worker", "--listen", &address, "--url", &url, "--delay=1s"];
+    let running = Running::start(csv_runner(&[&worker[..], more].concat()));
+    wait_until("it listens", || {
+        std::net::TcpStream::connect(&address).is_ok()
+    });
+    running
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Restate server: .ci/restate"]
-async fn of_two_workers_behind_one_url_either_may_be_lost() {
+async fn of_two_workers_behind_one_url_either_may_be_killed() {
+    const ROWS: u64 = 600;
     let server = Server::start().await;
-    let traces = [Trace::default(), Trace::default()];
-    let mut workers = Vec::new();
-    for trace in &traces {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let worker = Worker::new().serve(trace.clone()).unwrap();
-        workers.push((address, tokio::spawn(worker.listen_on(listener))));
-    }
+    let endpoints = [(); 2].map(|()| Endpoint::start(|_| Answer::After(Duration::from_millis(50))));
+    let addresses = [(); 2].map(|()| {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap()
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let addresses = workers.iter().map(|(address, _)| *address).collect();
-    tokio::spawn(balance(listener, addresses));
-    // One more makes their common URL known.
-    let registering = Worker::new()
-        .serve(Trace::default())
-        .unwrap()
-        .register(server.admin())
-        .advertise(url);
-    let registering = tokio::spawn(registering.listen("127.0.0.1:0"));
+    tokio::spawn(balance(listener, addresses.to_vec()));
+    let killed = worker(addresses[0], &endpoints[0], &[]);
+    // The second one makes the URL of both known.
+    let known = ["--register", &server.admin(), "--advertise", &url];
+    let _stays = worker(addresses[1], &endpoints[1], &known);
     while server
         .query("SELECT id FROM sys_deployment")
         .await
@@ -73,24 +80,32 @@ async fn of_two_workers_behind_one_url_either_may_be_lost() {
     {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    registering.abort();
 
-    let client = Client::<Trace>::new(server.ingress()).unwrap();
-    let orchestrator = client.orchestrator();
-    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(600)));
-    let results = tokio::spawn(results.collect::<Vec<_>>());
-    let begun = |at: usize| traces[at].begun("ship");
+    let tasks = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(tasks.path(), crate::cli::tasks(0..ROWS)).unwrap();
+    let ingress = server.ingress();
+    let running = Running::start(csv_runner(&[
+        "--restate",
+        &ingress,
+        tasks.path().to_str().unwrap(),
+    ]));
+    let requests = |at: usize| endpoints[at].requests().len() as u64;
     // Calls go by connections of 128 each, so both have some.
-    while begun(0) < 5 || begun(1) < 5 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    workers.remove(0).1.abort();
-    let results = results.await.unwrap();
-    assert_eq!(results.len(), 600);
-    assert!(results.iter().all(|result| result.outcome.is_ok()));
-    let again = begun(0) + begun(1) - 600;
-    // Three were in that step there, and what others came to was on its way to the server.
-    assert!(again <= 30, "{again} again");
+    wait_until("both have some", || requests(0) >= 20 && requests(1) >= 20);
+    killed.signal("KILL");
+    let done = running.finish();
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(done.rows().len() as u64, ROWS);
+    let all = done.rows().iter().all(|row| row.ends_with("Completed,"));
+    assert!(all, "{done:?}");
+    // What was fetched there is fetched again at most once.
+    let total = requests(0) + requests(1);
+    assert!(
+        (ROWS..=ROWS + requests(0)).contains(&total),
+        "{total} requests, {} of them by the one that was killed",
+        requests(0)
+    );
+    killed.finish();
 }
 
 #[tokio::test(flavor = "multi_thread")]

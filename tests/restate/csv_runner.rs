@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cli::{Finished, Running, csv_runner, wait_until};
 use crate::http::{Answer, Server as Endpoint};
 use crate::server::Server;
+use crate::worker::Working;
 
 const TASKS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -193,29 +194,74 @@ async fn without_a_worker_it_says_so() {
     );
 }
 
+/// An earlier version of what `csv_runner` does, with another type between the same steps.
+mod earlier {
+    use std::time::Duration;
+
+    use orchestrator::blueprint;
+    use serde::{Deserialize, Serialize};
+    use serde_json::{Value, json};
+
+    #[derive(Serialize, Deserialize)]
+    struct Row {
+        row: Value,
+    }
+
+    pub(super) struct ProcessData;
+
+    #[blueprint]
+    impl ProcessData {
+        #[step]
+        async fn fetch_data(&self, row: Value) -> Row {
+            Row { row }
+        }
+
+        #[delay]
+        fn long_delay(&self) -> Duration {
+            Duration::from_millis(1_500)
+        }
+
+        #[step]
+        async fn emit_event(&self, row: Row) -> Value {
+            json!({ "task": row.row, "status": 200 })
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Restate server: .ci/restate"]
-async fn a_worker_says_why_a_task_does_not_go_on() {
+async fn a_worker_of_other_code_says_why_tasks_do_not_go_on_and_they_wait_for_theirs() {
     let server = Server::start().await;
     let endpoint = Endpoint::start(|_| Answer::OK);
-    let worker = Worker::start(&server, &endpoint.url(), "0s");
-    run(&server, TASKS, &[]).await;
-    let url = format!("{}/ProcessData/run/send", server.ingress());
-    let request = crate::server::http().post(url);
-    let request = request.header("content-type", "application/json");
-    let sent = request.body(r#"{"input": 5}"#).send().await.unwrap();
-    assert_eq!(sent.status(), 202);
-    let sql = "SELECT last_failure FROM sys_invocation WHERE last_failure LIKE '%can''t read%'";
-    while server.query(sql).await.is_empty() {
+    let right = Working::on(&server, earlier::ProcessData).await;
+    let address = right.address.to_string();
+    let running = Running::start(command(&server, TASKS, &[]));
+    let sleeps = "SELECT id FROM sys_journal WHERE entry_type LIKE '%Sleep%'";
+    while server.query(sleeps).await.len() < 4 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    worker.running.signal("TERM");
-    let worker = worker.running.finish();
-    assert_eq!(worker.code(), Some(0), "{worker:?}");
+    right.crash().await;
+
+    let wrong = Worker::spawn(&server, &address, &endpoint.url(), "0s");
+    let sql = "SELECT last_failure FROM sys_invocation WHERE last_failure LIKE '%can''t read%'";
+    while server.query(sql).await.len() < 4 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    wrong.signal("TERM");
+    let wrong = wrong.finish();
+    assert_eq!(wrong.code(), Some(0), "{wrong:?}");
     let says =
-        "a task stands at `fetch_data` of `ProcessData` with a value that this worker can't read";
-    assert!(worker.stderr.contains(says), "{worker:?}");
-    assert!(!worker.stderr.contains("panicked"), "{worker:?}");
+        "a task stands at `emit_event` of `ProcessData` with a value that this worker can't read";
+    assert!(wrong.stderr.contains(says), "{wrong:?}");
+    assert!(!wrong.stderr.contains("panicked"), "{wrong:?}");
+    assert!(wrong.events().is_empty(), "{wrong:?}");
+
+    let _right = Working::at(&server, &address, earlier::ProcessData).await;
+    let done = running.finish();
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    // Two rows have the same id.
+    assert_eq!(done.rows().len(), 3, "{done:?}");
+    assert!(endpoint.requests().is_empty());
 }
 
 #[test]

@@ -130,6 +130,43 @@ async fn other_programs_may_call_it() {
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["output"], 7);
     assert_eq!(post(r#"{"inputs": null}"#).await.unwrap().status(), 400);
+    let answer = post(r#"{"input": 5}"#).await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let answer = answer.text().await.unwrap();
+    assert!(
+        answer.contains("the input is none that this worker can read"),
+        "{answer}"
+    );
+}
+
+/// The same steps with other types, as an older program may have.
+mod older {
+    use orchestrator::blueprint;
+
+    pub(super) struct Unit;
+
+    #[blueprint]
+    impl Unit {
+        #[step]
+        async fn only(&self, input: Option<u8>) -> String {
+            format!("{input:?}")
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_client_of_other_types_is_told() {
+    let server = Server::start().await;
+    let _working = Working::on(&server, Unit).await;
+    let client = Client::<older::Unit>::new(server.ingress()).unwrap();
+    let tasks = [Some(5), None].map(|input| Task::new(1, input));
+    let results = client.orchestrator().execute_tasks(tasks).await;
+    let error = |at: usize| results[at].outcome.as_ref().unwrap_err().to_string();
+    let input = "only: the input is none that this worker can read";
+    assert!(error(0).starts_with(input), "{}", error(0));
+    let output = "Unit: the output is none that this client can read";
+    assert!(error(1).starts_with(output), "{}", error(1));
 }
 
 mod generic {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -87,60 +86,48 @@ impl<B: Durable> Walk<B> {
         });
         let cx =
             |attempt| StepContext::new(Arc::clone(&run), TaskId(task.id), task.ordinal, attempt);
-        let identity = fingerprint(task.id, &task.input);
-        let mut stands = State {
-            step: B::STEPS[0].name().to_owned(),
-            value: task.input,
+        let mut way = Way {
+            identity: fingerprint(task.id, &task.input),
+            stands: State {
+                step: B::STEPS[0].name().to_owned(),
+                value: task.input,
+            },
+            attempt: 1,
+            is_new: true,
         };
-        let mut attempt = 1;
         loop {
-            let name = match attempt {
-                1 => stands.step.clone(),
-                _ => format!("{} (attempt {attempt})", stands.step),
-            };
             let begun = AtomicBool::new(false);
-            let attempted = self.attempt(&stands, cx(attempt), history, &begun);
-            let step = match history.record(name, attempted).await {
+            let attempt = self.attempt(&way, cx(way.attempt), history, &begun);
+            let came_to = match history.record(way.name(), attempt).await {
                 Ok(record) => self.read(record)?,
                 Err(interrupted) => {
-                    let attempts = attempt - u32::from(!begun.load(Ordering::Relaxed));
-                    return Ok(End::Failed(interrupted.failed(
-                        identity,
-                        stands.step,
-                        attempts,
-                    )));
+                    let attempts = way.attempt - u32::from(!begun.load(Ordering::Relaxed));
+                    return Ok(way.interrupted(attempts, interrupted));
                 }
             };
-            let (pause, next) = match step {
+            way.is_new = false;
+            let (pause, next) = match came_to {
                 CameTo::Waits => continue,
                 CameTo::Next(next) => (0, Some(next)),
                 CameTo::Wait { ms, next } => (ms, Some(next)),
                 CameTo::Again { ms, .. } => (ms, None),
                 CameTo::Done(output) => return Ok(End::Completed(output)),
                 CameTo::Failed { kind, message } => {
-                    return Ok(End::Failed(Failed {
-                        task: identity,
-                        step: stands.step,
-                        attempts: attempt,
-                        kind,
-                        message,
-                    }));
+                    let attempts = way.attempt;
+                    return Ok(way.failed(attempts, kind, message));
                 }
+                CameTo::Unread { message } => return Ok(way.failed(0, Kind::Failed, message)),
             };
             if pause > 0
                 && let Err(interrupted) = history.sleep(Duration::from_millis(pause)).await
             {
                 // A delay has no attempts.
-                let attempts = if next.is_some() { 0 } else { attempt };
-                return Ok(End::Failed(interrupted.failed(
-                    identity,
-                    stands.step,
-                    attempts,
-                )));
+                let attempts = if next.is_some() { 0 } else { way.attempt };
+                return Ok(way.interrupted(attempts, interrupted));
             }
             match next {
-                Some(next) => (stands, attempt) = (next, 1),
-                None => attempt = attempt.saturating_add(1),
+                Some(next) => (way.stands, way.attempt) = (next, 1),
+                None => way.attempt = way.attempt.saturating_add(1),
             }
         }
     }
@@ -158,26 +145,50 @@ impl<B: Durable> Walk<B> {
     }
 
     /// One attempt at the step that a task stands at.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be made here.
     async fn attempt(
         &self,
-        stands: &State,
-        mut cx: StepContext,
+        way: &Way,
+        cx: StepContext,
         history: &impl History,
         begun: &AtomicBool,
     ) -> anyhow::Result<Record> {
-        let state = contained(|| B::decode(&stands.step, stands.value.get())).with_context(|| {
-            format!(
-                "a task stands at `{}` of `{}` with a value that this worker can't read: serve the code that it was begun with until its tasks are through",
-                stands.step,
-                B::NAME
-            )
-        })?;
+        let State { step, value } = &way.stands;
+        let came_to = match contained(|| B::decode(step, value.get())) {
+            Ok(state) => self.advance(state, cx, history, begun).await,
+            // Nothing was done for it yet, and who sent it is there to be told.
+            Err(error) if way.is_new => CameTo::Unread {
+                message: format!("the input is none that this worker can read: {error:#}"),
+            },
+            Err(error) => {
+                return Err(error.context(format!(
+                    "a task stands at `{step}` of `{}` with a value that this worker can't read: serve the code that it was begun with until its tasks are through",
+                    B::NAME
+                )));
+            }
+        };
+        Ok(Record {
+            pipeline: self.pipeline.clone(),
+            came_to,
+        })
+    }
+
+    async fn advance(
+        &self,
+        state: B::State,
+        mut cx: StepContext,
+        history: &impl History,
+        begun: &AtomicBool,
+    ) -> CameTo {
         let position = B::position(&state);
         cx.enter(position);
         let place = tokio::select! {
             biased;
             place = self.places.enter(position) => place,
-            () = history.called() => return Ok(self.record(CameTo::Waits)),
+            () = history.called() => return CameTo::Waits,
         };
         if self.cancelled.is_cancelled() {
             // The engine has it begin elsewhere, as soon as it sees that this process is gone.
@@ -214,14 +225,46 @@ impl<B: Durable> Walk<B> {
             Err(panic) => Ok(failed(&StepFailure::panicked(message(&panic)))),
         };
         // What can't be written down now can't be elsewhere, and the step is not to run again for it.
-        let came_to = came_to.unwrap_or_else(|error| failed(&StepFailure::failed(error)));
-        Ok(self.record(came_to))
+        came_to.unwrap_or_else(|error| failed(&StepFailure::failed(error)))
+    }
+}
+
+/// How far a task has come.
+struct Way {
+    /// What it is told by from others.
+    identity: String,
+    stands: State,
+    /// The one that is next, at the step that it stands at.
+    attempt: u32,
+    /// Whether nothing is recorded of it.
+    is_new: bool,
+}
+
+impl Way {
+    /// What the next attempt is recorded under.
+    fn name(&self) -> String {
+        match self.attempt {
+            1 => self.stands.step.clone(),
+            attempt => format!("{} (attempt {attempt})", self.stands.step),
+        }
     }
 
-    fn record(&self, came_to: CameTo) -> Record {
-        Record {
-            pipeline: self.pipeline.clone(),
-            came_to,
+    fn failed(self, attempts: u32, kind: Kind, message: String) -> End {
+        End::Failed(Failed {
+            task: self.identity,
+            step: self.stands.step,
+            attempts,
+            kind,
+            message,
+        })
+    }
+
+    fn interrupted(self, attempts: u32, interrupted: Interrupted) -> End {
+        match interrupted {
+            Interrupted::Cancelled => {
+                self.failed(attempts, Kind::Cancelled, "cancelled".to_owned())
+            }
+            Interrupted::Broken(why) => self.failed(attempts, Kind::Failed, why),
         }
     }
 }
@@ -280,22 +323,6 @@ fn failed(failure: &StepFailure) -> CameTo {
 /// In milliseconds that have begun: a delay is never shortened.
 fn millis(pause: Duration) -> u64 {
     u64::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
-impl Interrupted {
-    fn failed(self, task: String, step: String, attempts: u32) -> Failed {
-        let (kind, message) = match self {
-            Self::Cancelled => (Kind::Cancelled, "cancelled".to_owned()),
-            Self::Broken(why) => (Kind::Failed, why),
-        };
-        Failed {
-            task,
-            step,
-            attempts,
-            kind,
-            message,
-        }
-    }
 }
 
 /// A fingerprint of a blueprint's steps: their names, kinds and order.

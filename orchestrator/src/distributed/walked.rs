@@ -143,7 +143,10 @@ impl History for Remembered<'_> {
         if let Some(json) = self.recall(&name) {
             return Ok(serde_json::from_str(&json).unwrap());
         }
-        let record = attempt.await.unwrap();
+        let Ok(record) = attempt.await else {
+            // Another process is to make it.
+            return std::future::pending().await;
+        };
         let json = serde_json::to_string(&record).unwrap();
         self.remember(&name, json).await;
         Ok(record)
@@ -166,7 +169,11 @@ impl History for Remembered<'_> {
 
 fn task(ops: &[Op]) -> Submission {
     let (_, json) = Does::encode_input(&ops.to_vec()).unwrap();
-    let json = format!(r#"{{"run": "run", "ordinal": 3, "id": 9, "input": {json}}}"#);
+    submission(&json)
+}
+
+fn submission(input: &str) -> Submission {
+    let json = format!(r#"{{"run": "run", "ordinal": 3, "id": 9, "input": {input}}}"#);
     serde_json::from_str(&json).unwrap()
 }
 
@@ -341,4 +348,27 @@ async fn a_task_that_is_cancelled_says_how_often_its_step_was_begun() {
         };
         assert_eq!(failed.attempts, attempts, "{ops:?} after {after}");
     }
+}
+
+#[tokio::test]
+async fn an_input_that_can_not_be_read_fails_and_a_later_value_is_waited_for() {
+    let entries = Mutex::default();
+    let history = Remembered::by(&entries, usize::MAX);
+    let end = walk().walk(submission("7"), &history).await.unwrap();
+    let End::Failed(failed) = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!((failed.step.as_str(), failed.attempts), ("next", 0));
+    assert!(failed.message.contains("the input is none"), "{failed:?}");
+
+    // The input was read once, and can't be any more.
+    let entries = Mutex::default();
+    for (input, lives) in [(r#"[{"Flaky":9}]"#, 2), ("7", usize::MAX)] {
+        let history = Remembered::by(&entries, lives);
+        let walk = walk();
+        let life = pin!(walk.walk(submission(input), &history));
+        let life = life.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(life.is_pending());
+    }
+    assert_eq!(entries.lock().unwrap().len(), 2);
 }

@@ -66,6 +66,8 @@ pub(crate) enum CameTo {
         /// Why it failed, for people.
         because: String,
     },
+    /// Nowhere: its input can't be read.
+    Unread { message: String },
     /// The step failed for good.
     Failed { kind: Kind, message: String },
 }
@@ -204,6 +206,9 @@ mod tests {
             CameTo::Next(next.clone()),
             CameTo::Wait { ms: 5_000, next },
             CameTo::Waits,
+            CameTo::Unread {
+                message: "what?".to_owned(),
+            },
             CameTo::Done(raw("{\"a\":  1}")),
             CameTo::Again {
                 ms: 0,

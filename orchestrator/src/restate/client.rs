@@ -228,7 +228,10 @@ impl<B: Durable> Blueprint for Client<B> {
                 }
                 match contained(|| B::decode_output(completed.output.get())) {
                     Ok(output) => Advance::Done(output),
-                    Err(error) => failed(StepFailure::failed(error)),
+                    Err(error) => {
+                        let what = "the output is none that this client can read";
+                        failed(StepFailure::failed(error.context(what)))
+                    }
                 }
             }
             Answer::Failed(error) => failed(match self.check(&error.task, &submitted) {

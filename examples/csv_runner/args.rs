@@ -117,7 +117,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) grace: Duration,
 
-    /// Write nothing but errors to standard error
+    /// Write nothing but errors to standard error, and with --restate the run's name if it was not given
     #[arg(short, long)]
     pub(crate) quiet: bool,
 

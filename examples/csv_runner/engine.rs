@@ -59,7 +59,8 @@ impl Engine {
         };
         let run = client.run_name().unwrap_or_default().to_owned();
         if args.run.is_none() {
-            terminal.note(format!(
+            // Under --quiet too: without its name the run can't be gone on with.
+            terminal.error(format!(
                 "the run's name is {run}: --run={run} attaches to it"
             ));
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use orchestrator::Blueprint as _;
@@ -55,6 +56,7 @@ fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Res
     let address = listener.local_addr()?;
     let mut serving = orchestrator::restate::Worker::new()
         .concurrency(concurrency)
+        .longest_step(longest_step(fetching.timeout))
         .shutdown(signals.shutdown().clone())
         .grace(worker.grace)
         .serve(blueprint(fetching, url, concurrency, runtime, terminal)?)?;
@@ -79,6 +81,12 @@ fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Res
     signals.running(None);
     runtime.block_on(runtime.spawn(serving.listen_on(listener)))??;
     Ok(())
+}
+
+/// How long a step may take: a fetch ends by its own timeout, and an event is written in no time.
+fn longest_step(timeout: Duration) -> Duration {
+    const MINUTE: Duration = Duration::from_secs(60);
+    timeout.saturating_add(MINUTE).max(10 * MINUTE)
 }
 
 /// Whether others than this machine may reach it.

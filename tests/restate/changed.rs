@@ -232,3 +232,13 @@ async fn an_address_that_is_taken_is_told() {
     let error = Worker::new().listen(address).await.unwrap_err();
     assert!(error.to_string().starts_with("cannot listen"), "{error}");
 }
+
+#[tokio::test]
+async fn an_address_that_nobody_can_call_is_not_registered() {
+    let worker = Worker::new().register("http://127.0.0.1:1");
+    let error = worker.listen("0.0.0.0:0").await.unwrap_err().to_string();
+    assert!(
+        error.contains("0.0.0.0:") && error.contains("advertise"),
+        "{error}"
+    );
+}

@@ -168,8 +168,9 @@ async fn other_tasks_under_the_same_name_are_an_error() {
     let server = Server::start().await;
     let endpoint = Endpoint::start(|_| Answer::OK);
     let _worker = Worker::start(&server, &endpoint.url(), "0s");
-    let done = run(&server, TASKS, &["--run=monday"]).await;
+    let done = run(&server, TASKS, &["--run=monday", "--quiet"]).await;
     assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(done.stderr, "");
     let others = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(others.path(), "task_id,task_type\n7,other\n").unwrap();
     let done = run(&server, others.path().to_str().unwrap(), &["--run=monday"]).await;

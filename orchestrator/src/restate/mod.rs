@@ -87,10 +87,10 @@
 //! # Cancelling
 //!
 //! A task is cancelled by its invocation's id, with `restate invocations cancel`, in the console, or by a
-//! `PATCH` of `/invocations/ID/cancel` at the admin API. If it waits, it ends at once; if a step of it
-//! executes, or waits for a `limit` or a `rate`, when that has ended. Its result is an error of the kind
-//! [`Cancelled`](crate::TaskErrorKind::Cancelled), with the step. Its key in the table `sys_invocation` is
-//! the run's name and its place, `orders-of-monday/7`.
+//! `PATCH` of `/invocations/ID/cancel` at the admin API. If it waits, in a delay, for another attempt or for
+//! a `limit` or a `rate`, it ends at once; if a step of it executes, when that has ended. Its result is an
+//! error of the kind [`Cancelled`](crate::TaskErrorKind::Cancelled), with the step. Its key in the table
+//! `sys_invocation` is the run's name and its place, `orders-of-monday/7`.
 //!
 //! # Changed code
 //!
@@ -103,9 +103,9 @@
 //! steps of a blueprint. A worker that is called all the same, for a task whose steps were recorded by a
 //! pipeline with other names, kinds or order of steps, does not go on: the task's last failure says what differs,
 //! and when the old code is back it goes on. (Where the first step has another name, the server says so itself:
-//! `RT0016`, journal mismatch.) A value that can't be read is told and waited for in the same way. A step's
-//! body may change at will, a step be renamed if `name` keeps the old name, and a type gain a field with
-//! `#[serde(default)]`.
+//! `RT0016`, journal mismatch.) A value between steps that can't be read is told and waited for in the same
+//! way; an input that can't be read fails its task, for which nothing was done yet. A step's body may change at
+//! will, a step be renamed if `name` keeps the old name, and a type gain a field with `#[serde(default)]`.
 //!
 //! # Sizing
 //!
@@ -118,9 +118,9 @@
 //! * **Workers** of one URL: several processes behind a load balancer that speaks HTTP/2, or passes TCP
 //!   through; [`Worker::advertise`] has the URL. A second URL that is registered is not a replica, but the
 //!   next version of the code.
-//! * **Steps that take long**: a call that is silent for longer than a minute and the
-//!   [longest step](Worker::longest_step) is given up by the server, and the step made anew, again and again.
-//!   Set that above what a step may take, waiting for a `limit` or a `rate` included.
+//! * **Steps that take long**: a step that takes longer than the [longest step](Worker::longest_step) is
+//!   given up by the server and runs again, again and again, which the worker warns of by [`tracing`]. Set that
+//!   above what a step may take. To wait for a `limit` or a `rate` does not count.
 //! * **Values** are JSON, with its limits: a float that is no number can't be read again, `Some(None)` comes
 //!   back as `None`. A server takes messages of up to 32 MiB: a task fails whose input, value between steps or
 //!   output is larger. An input is told from another by its JSON, with the fields of maps in order; a `HashSet`
@@ -133,7 +133,8 @@
 //! reaches it can have steps run with any input, so elsewhere give it the server's
 //! [identity key](Worker::identity_key): it then answers signed calls alone. The ingress and the admin API of a
 //! server have no authentication of their own: keep them inside, or behind a proxy that has
-//! ([`Client::http`] sends what that asks for). Inputs, outputs and the values between steps are
+//! ([`Client::http`] sends what that asks for, and the header `x-restate-id` of the answers has to come
+//! through). Inputs, outputs and the values between steps are
 //! stored by the server as they are, and shown in its console. Passwords in the URLs of a server are in no message.
 //!
 //! # Licence
@@ -146,8 +147,8 @@
 //!
 //! A blueprint is a service of Restate's with its [name](crate::Blueprint::NAME), and one handler, `run`.
 //! Other programs may call it: `POST /Ship/run` at the ingress with `{"input": …}`, and an `idempotency-key` of
-//! their own. They are answered `{"output": …}` (with what the task is told by from others), or 422 with a message that is JSON: the step, its attempts, the
-//! kind and the cause.
+//! their own. They are answered `{"output": …}` (with what the task is told by from others), or 422 with a
+//! message that is JSON: the step, its attempts, the kind and the cause.
 
 mod address;
 mod answer;

@@ -204,7 +204,8 @@ impl Worker {
     /// # Errors
     ///
     /// If the address can't be listened at, an [identity key](Worker::identity_key) is none, or the
-    /// [registration](Worker::register) fails.
+    /// [registration](Worker::register) fails; that of an address that nobody can call, such as `0.0.0.0`,
+    /// is not tried without a URL to [advertise](Worker::advertise).
     ///
     /// # Cancel safety
     ///
@@ -223,6 +224,11 @@ impl Worker {
     /// As those of [`listen`](Worker::listen).
     pub async fn listen_on(self, listener: TcpListener) -> Result<(), RestateError> {
         let address = listener.local_addr().map_err(anyhow::Error::new)?;
+        if self.register.is_some() && self.advertise.is_none() && address.ip().is_unspecified() {
+            let what =
+                "can't be registered, since it is no address to call: give the URL to advertise";
+            return Err(anyhow::anyhow!("{address} {what}").into());
+        }
         let mut endpoint = Endpoint::builder();
         for key in &self.identity_keys {
             endpoint = endpoint.identity_key(key).map_err(|error| {

@@ -59,8 +59,8 @@ impl Engine {
         };
         let run = client.run_name().unwrap_or_default().to_owned();
         if args.run.is_none() {
-            // Under --quiet too: without its name the run can't be gone on with.
-            terminal.error(format!(
+            // Without its name the run can't be gone on with.
+            terminal.tell(format!(
                 "the run's name is {run}: --run={run} attaches to it"
             ));
         }

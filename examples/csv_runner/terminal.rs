@@ -126,12 +126,17 @@ impl Terminal {
     /// Says what is good to know. Nothing under `--quiet`. Not for async code.
     pub(crate) fn note(&self, line: impl Into<String>) {
         if !self.quiet {
-            self.error(line);
+            self.tell(line);
         }
     }
 
     /// Says what went wrong. Not for async code.
     pub(crate) fn error(&self, line: impl Into<String>) {
+        self.tell(line);
+    }
+
+    /// Says what has to be known, under `--quiet` too. Not for async code.
+    pub(crate) fn tell(&self, line: impl Into<String>) {
         let _ = self.messages.blocking_send(Message::Line(line.into()));
     }
 

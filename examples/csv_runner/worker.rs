@@ -54,6 +54,12 @@ fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Res
         .block_on(TcpListener::bind(&worker.listen))
         .with_context(|| format!("cannot listen at {}", worker.listen))?;
     let address = listener.local_addr()?;
+    if worker.register.is_some() && worker.advertise.is_none() {
+        anyhow::ensure!(
+            !address.ip().is_unspecified(),
+            "{address} is no address to call: --advertise says which URL the server is to call"
+        );
+    }
     let mut serving = orchestrator::restate::Worker::new()
         .concurrency(concurrency)
         .longest_step(longest_step(fetching.timeout))
@@ -94,6 +100,11 @@ fn is_open(address: SocketAddr) -> bool {
     !address.ip().is_loopback()
 }
 
+/// The SDK warns of each call that a server ends while its task waits.
+fn is_as_it_should_be(said: &str) -> bool {
+    said.contains("restate_sdk") && said.contains("\"Suspended invocation\"")
+}
+
 /// Writes lines to the terminal.
 struct Said(Terminal);
 
@@ -110,6 +121,9 @@ impl<'a> MakeWriter<'a> for Said {
 impl io::Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line).trim_end().to_owned();
+        if is_as_it_should_be(&text) {
+            return Ok(line.len());
+        }
         let terminal = self.0.clone();
         // Not here: a thread of the runtime is not to wait for a terminal.
         if let Ok(runtime) = Handle::try_current() {

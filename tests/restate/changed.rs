@@ -80,24 +80,15 @@ fn start(server: &Server, run: &str) -> tokio::task::JoinHandle<Vec<TaskResult<S
     tokio::spawn(results.collect())
 }
 
-async fn until_waiting(server: &Server) {
-    let sql = "SELECT id FROM sys_journal WHERE entry_type LIKE '%Sleep%'";
-    while server.query(sql).await.len() < 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Restate server: .ci/restate"]
 async fn new_code_at_a_url_of_its_own_takes_new_tasks_and_the_old_goes_on() {
     let (server, counts) = (Server::start().await, Counts::default());
     let _old = Working::on(&server, before::Mail(counts.clone())).await;
     let old = start(&server, "old");
-    until_waiting(&server).await;
+    server.has_waiting(3).await;
     let _new = Working::on(&server, after::Mail(counts.clone())).await;
-    while server.query("SELECT id FROM sys_deployment").await.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.knows(2).await;
     let new = start(&server, "new").await.unwrap();
     let old = old.await.unwrap();
     let all = |results: &[TaskResult<String>], end: &str| {
@@ -118,7 +109,7 @@ async fn new_code_in_the_place_of_old_is_refused_and_tasks_wait_for_the_old() {
     let (server, counts) = (Server::start().await, Counts::default());
     let working = Working::on(&server, before::Mail(counts.clone())).await;
     let run = start(&server, "old");
-    until_waiting(&server).await;
+    server.has_waiting(3).await;
     let address = working.address.to_string();
     working.crash().await;
 
@@ -134,13 +125,8 @@ async fn new_code_in_the_place_of_old_is_refused_and_tasks_wait_for_the_old() {
     let worker = Worker::new().serve(after::Mail(counts.clone())).unwrap();
     let wrong = tokio::spawn(worker.listen_on(listener));
     let sql = "SELECT last_failure FROM sys_invocation WHERE last_failure LIKE '%was changed%'";
-    let said = loop {
-        let said = server.query(sql).await;
-        if said.len() == 3 {
-            break said[0]["last_failure"].as_str().unwrap().to_owned();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let said = server.rows(sql, 3).await;
+    let said = said[0]["last_failure"].as_str().unwrap();
     let steps = "write, delay sleep_over_it, check, send";
     assert!(said.contains(steps), "{said}");
     wrong.abort();
@@ -195,13 +181,7 @@ async fn a_worker_with_a_key_answers_the_server_that_signs() {
         .unwrap()
         .register(server.admin());
     let _worker = tokio::spawn(worker.listen_on(listener));
-    while server
-        .query("SELECT id FROM sys_deployment")
-        .await
-        .is_empty()
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.knows(1).await;
     let results = start(&server, "signed").await.unwrap();
     assert!(
         results.iter().all(|result| result.outcome.is_ok()),

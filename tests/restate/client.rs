@@ -131,9 +131,7 @@ async fn a_run_of_the_same_name_attaches_to_what_is_under_way() {
     };
     let orchestrator = client(&server, "four").orchestrator();
     let first = orchestrator.execute_tasks_streaming(stream::iter(tasks()));
-    while trace.begun("pack") < 5 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    crate::until("all are packed", || trace.begun("pack") == 5).await;
     drop(first);
     for _ in 0..2 {
         let orchestrator = client(&server, "four").orchestrator();

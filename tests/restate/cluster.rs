@@ -48,7 +48,15 @@ async fn balance(listener: TcpListener, workers: Vec<SocketAddr>) {
 /// A worker that is a process, and fetches this.
 fn worker(address: SocketAddr, endpoint: &Endpoint, more: &[&str]) -> Running {
     let (address, url) = (address.to_string(), endpoint.url());
-    let worker = ["worker", "--listen", &address, "--url", &url, "--delay=1s"];
+    let worker = [
+        "worker",
+        "--listen",
+        &address,
+        "--url",
+        &url,
+        "--delay=1s",
+        "--concurrency=20",
+    ];
     let running = Running::start(csv_runner(&[&worker[..], more].concat()));
     wait_until("it listens", || {
         std::net::TcpStream::connect(&address).is_ok()
@@ -73,13 +81,7 @@ async fn of_two_workers_behind_one_url_either_may_be_killed() {
     // The second one makes the URL of both known.
     let known = ["--register", &server.admin(), "--advertise", &url];
     let _stays = worker(addresses[1], &endpoints[1], &known);
-    while server
-        .query("SELECT id FROM sys_deployment")
-        .await
-        .is_empty()
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.knows(1).await;
 
     let tasks = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tasks.path(), crate::cli::tasks(0..ROWS)).unwrap();
@@ -91,20 +93,16 @@ async fn of_two_workers_behind_one_url_either_may_be_killed() {
     ]));
     let requests = |at: usize| endpoints[at].requests().len() as u64;
     // Calls go by connections of 128 each, so both have some.
-    wait_until("both have some", || requests(0) >= 20 && requests(1) >= 20);
+    wait_until("both have some", || requests(0) >= 100 && requests(1) >= 20);
     killed.signal("KILL");
     let done = running.finish();
     assert_eq!(done.code(), Some(0), "{done:?}");
     assert_eq!(done.rows().len() as u64, ROWS);
     let all = done.rows().iter().all(|row| row.ends_with("Completed,"));
     assert!(all, "{done:?}");
-    // What was fetched there is fetched again at most once.
-    let total = requests(0) + requests(1);
-    assert!(
-        (ROWS..=ROWS + requests(0)).contains(&total),
-        "{total} requests, {} of them by the one that was killed",
-        requests(0)
-    );
+    // 20 were being fetched there, and what others came to was on its way to the server.
+    let again = requests(0) + requests(1) - ROWS;
+    assert!(again <= 60, "{again} of {} were fetched again", requests(0));
     killed.finish();
 }
 
@@ -118,9 +116,7 @@ async fn of_three_nodes_one_may_be_lost() {
     let orchestrator = client.orchestrator();
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(200)));
     let results = tokio::spawn(results.collect::<Vec<_>>());
-    while trace.begun("pack") < 100 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    crate::until("half are packed", || trace.begun("pack") >= 100).await;
     nodes[0].kill();
     let results = results.await.unwrap();
     assert_eq!(results.len(), 200);

@@ -8,6 +8,7 @@ use orchestrator::{Task, TaskErrorKind, TaskResult};
 
 use crate::server::Server;
 use crate::trace::{Order, Trace};
+use crate::until;
 use crate::worker::Working;
 
 const TASKS: u64 = 20;
@@ -36,12 +37,6 @@ fn start(server: &Server) -> tokio::task::JoinHandle<Vec<TaskResult<String>>> {
     tokio::spawn(results.collect())
 }
 
-async fn until(what: impl Fn() -> bool) {
-    while !what() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 fn check(results: &[TaskResult<String>]) {
     let mut ids: Vec<_> = results.iter().map(|result| result.id.0).collect();
     ids.sort_unstable();
@@ -63,7 +58,7 @@ async fn a_worker_that_is_gone_in_a_step_runs_that_again_and_no_other() {
     let (server, trace) = (Server::start().await, Trace::default());
     let working = Working::on(&server, trace.clone()).await;
     let run = start(&server);
-    until(|| trace.begun("ship") >= 4).await;
+    until("some are shipped", || trace.begun("ship") >= 4).await;
     let address = working.address.to_string();
     working.crash().await;
     let begun = trace.runs();
@@ -81,7 +76,7 @@ async fn a_server_that_is_killed_in_a_delay_loses_nothing() {
     let (mut server, trace) = (Server::start().await, Trace::default());
     let _working = Working::on(&server, trace.clone()).await;
     let run = start(&server);
-    until(|| u64::from(trace.begun("pack")) == TASKS).await;
+    until("all are packed", || u64::from(trace.begun("pack")) == TASKS).await;
     tokio::time::sleep(crate::SOON).await;
     server.kill();
     server.restart().await;
@@ -95,7 +90,7 @@ async fn a_server_that_is_killed_in_a_step_runs_only_such_steps_again() {
     let (mut server, trace) = (Server::start().await, Trace::default());
     let _working = Working::on(&server, trace.clone()).await;
     let run = start(&server);
-    until(|| trace.begun("ship") >= 4).await;
+    until("some are shipped", || trace.begun("ship") >= 4).await;
     server.kill();
     server.restart().await;
     check(&run.await.unwrap());
@@ -109,7 +104,7 @@ async fn both_may_be_gone_at_once_and_the_client_too() {
     let (mut server, trace) = (Server::start().await, Trace::default());
     let working = Working::on(&server, trace.clone()).await;
     let run = start(&server);
-    until(|| trace.begun("ship") >= 4).await;
+    until("some are shipped", || trace.begun("ship") >= 4).await;
     let address = working.address.to_string();
     run.abort();
     server.kill();
@@ -127,7 +122,7 @@ async fn a_worker_that_is_ended_lets_its_steps_end() {
     let (server, trace) = (Server::start().await, Trace::default());
     let working = Working::on(&server, trace.clone()).await;
     let run = start(&server);
-    until(|| trace.begun("ship") >= 4).await;
+    until("some are shipped", || trace.begun("ship") >= 4).await;
     let address = working.address.to_string();
     working.end().await.unwrap();
     let _back = Working::at(&server, &address, trace.clone()).await;
@@ -149,7 +144,7 @@ async fn a_worker_that_is_ended_waits_for_no_delay() {
     let _results = client
         .orchestrator()
         .execute_tasks_streaming(stream::iter(tasks));
-    until(|| trace.begun("pack") == 1).await;
+    until("it is packed", || trace.begun("pack") == 1).await;
     tokio::time::sleep(crate::SOON).await;
     let began = std::time::Instant::now();
     working.end().await.unwrap();
@@ -166,11 +161,9 @@ async fn a_task_that_is_cancelled_says_so_and_others_go_on() {
     let (server, trace) = (Server::start().await, Trace::default());
     let _working = Working::on(&server, trace.clone()).await;
     let run = start(&server);
-    until(|| u64::from(trace.begun("pack")) == TASKS).await;
+    until("all are packed", || u64::from(trace.begun("pack")) == TASKS).await;
     tokio::time::sleep(crate::SOON).await;
-    let sql = "SELECT id FROM sys_invocation WHERE idempotency_key = 'crashed/7'";
-    let found = server.query(sql).await;
-    server.cancel(found[0]["id"].as_str().unwrap()).await;
+    server.cancel("crashed/7").await;
     let results = run.await.unwrap();
     let (cancelled, others): (Vec<_>, Vec<_>) = results.iter().partition(|result| result.id.0 == 7);
     let error = cancelled[0].outcome.as_ref().unwrap_err();

@@ -68,13 +68,7 @@ fn command(server: &Server, tasks: &str, more: &[&str]) -> Command {
 
 /// Runs it, as soon as the worker is known.
 async fn run(server: &Server, tasks: &str, more: &[&str]) -> Finished {
-    while server
-        .query("SELECT id FROM sys_deployment")
-        .await
-        .is_empty()
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.knows(1).await;
     Running::start(command(server, tasks, more)).finish()
 }
 
@@ -110,11 +104,14 @@ async fn the_results_are_those_of_a_run_without_a_server() {
     let again = run(&server, TASKS, &[&run_again]).await;
     assert_eq!(again.stdout, done.stdout);
     assert_eq!(endpoint.requests().len(), 4);
+    let quietly = run(&server, TASKS, &["--quiet"]).await;
+    assert!(quietly.stderr.contains("--run="), "{quietly:?}");
+    assert_eq!(quietly.stderr.lines().count(), 1, "{quietly:?}");
     // Events are the worker's to report. It ends as it is told to.
     worker.running.signal("TERM");
     let worker = worker.running.finish();
     assert_eq!(worker.code(), Some(0), "{worker:?}");
-    assert_eq!(worker.events().len(), 3, "{worker:?}");
+    assert_eq!(worker.events().len(), 7, "{worker:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,13 +123,7 @@ async fn a_worker_that_is_killed_in_a_fetch_or_a_delay_loses_no_row() {
     let tasks = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(tasks.path(), crate::cli::tasks(0..50)).unwrap();
     let tasks = tasks.path().to_str().unwrap();
-    while server
-        .query("SELECT id FROM sys_deployment")
-        .await
-        .is_empty()
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.knows(1).await;
     let running = Running::start(command(&server, tasks, &["--run=killed", "--grace=0s"]));
     wait_until("some are fetched", || endpoint.requests().len() >= 20);
     worker.kill(&server, "4s");
@@ -188,11 +179,8 @@ async fn without_a_worker_it_says_so() {
     let server = Server::start().await;
     let done = Running::start(command(&server, TASKS, &[])).finish();
     assert_eq!(done.code(), Some(1), "{done:?}");
-    let says = "no worker is registered at";
-    assert!(
-        done.stderr.contains(says) && done.stderr.contains("`ProcessData`"),
-        "{done:?}"
-    );
+    let says = "no worker is registered for `ProcessData`";
+    assert!(done.stderr.contains(says), "{done:?}");
 }
 
 /// An earlier version of what `csv_runner` does, with another type between the same steps.
@@ -237,17 +225,12 @@ async fn a_worker_of_other_code_says_why_tasks_do_not_go_on_and_they_wait_for_th
     let right = Working::on(&server, earlier::ProcessData).await;
     let address = right.address.to_string();
     let running = Running::start(command(&server, TASKS, &[]));
-    let sleeps = "SELECT id FROM sys_journal WHERE entry_type LIKE '%Sleep%'";
-    while server.query(sleeps).await.len() < 4 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.has_waiting(4).await;
     right.crash().await;
 
     let wrong = Worker::spawn(&server, &address, &endpoint.url(), "0s");
     let sql = "SELECT last_failure FROM sys_invocation WHERE last_failure LIKE '%can''t read%'";
-    while server.query(sql).await.len() < 4 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.rows(sql, 4).await;
     wrong.signal("TERM");
     let wrong = wrong.finish();
     assert_eq!(wrong.code(), Some(0), "{wrong:?}");
@@ -279,6 +262,33 @@ fn what_is_the_workers_to_know_is_a_usage_error() {
         assert_eq!(done.code(), Some(2), "{done:?}");
         assert!(done.stderr.contains("--restate"), "{done:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_says_nothing_of_tasks_that_wait() {
+    let server = Server::impatient().await;
+    let endpoint = Endpoint::start(|_| Answer::OK);
+    let worker = Worker::start(&server, &endpoint.url(), "3s");
+    let done = run(&server, TASKS, &[]).await;
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    worker.running.signal("TERM");
+    let worker = worker.running.finish();
+    let said = worker.stderr.lines().count() - worker.events().len();
+    assert_eq!(
+        said, 2,
+        "where it is, and that it was told to end: {worker:?}"
+    );
+}
+
+#[test]
+fn a_worker_at_all_addresses_is_not_registered_without_one_to_call() {
+    let worker = ["worker", "--offline", "--listen=0.0.0.0:0"];
+    let register = ["--register=http://127.0.0.1:1"];
+    let done = Running::start(csv_runner(&[&worker[..], &register].concat())).finish();
+    assert_eq!(done.code(), Some(2), "{done:?}");
+    assert!(done.stderr.contains("--advertise"), "{done:?}");
+    assert!(!done.stderr.contains("is served"), "{done:?}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ async fn who_never_takes_a_task_is_told() {
     while results.recv().await.is_some() {}
     let stopped = format!("{:#}", results.stopped_by().unwrap());
     assert!(
-        stopped.contains("no task was taken") && stopped.contains("answers 401"),
+        stopped.contains("not taken for 0ns") && stopped.contains("answers 401"),
         "{stopped}"
     );
     assert!(!stopped.contains("secret"), "{stopped}");

@@ -21,5 +21,19 @@ mod worker;
 
 use std::time::Duration;
 
+/// How long any wait of these tests may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until something holds.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(LIMIT, waiting).await;
+    assert!(waited.is_ok(), "waited {LIMIT:?} until {what}");
+}
+
 /// What a pause that the tests make is long enough for.
 const SOON: Duration = Duration::from_millis(700);

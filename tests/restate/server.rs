@@ -35,7 +35,6 @@ pub(crate) struct Server {
 }
 
 /// Starts a cluster of three nodes that keep everything twice. The first one makes it.
-#[allow(dead_code, reason = "not for the bench")]
 pub(crate) async fn cluster() -> [Server; 3] {
     let ports = [(); 3].map(|()| free_ports());
     let addresses = ports.map(|[_, _, node]| format!("http://127.0.0.1:{node}"));
@@ -72,6 +71,11 @@ impl Server {
         let mut server = Self::spawn(free_ports(), settings);
         server.ready().await;
         server
+    }
+
+    /// One that ends a call when it has said nothing for a second: its task waits without one then.
+    pub(crate) async fn impatient() -> Self {
+        Self::start_with(&[("RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT", "1s")]).await
     }
 
     fn spawn(ports: [u16; 3], settings: Vec<(String, String)>) -> Self {
@@ -158,8 +162,35 @@ impl Server {
         }
     }
 
-    /// Cancels an invocation.
-    pub(crate) async fn cancel(&self, invocation: &str) {
+    /// What it says to a query, as soon as that is so many rows.
+    pub(crate) async fn rows(&self, sql: &str, count: usize) -> Vec<serde_json::Value> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let rows = self.query(sql).await;
+            if rows.len() >= count {
+                return rows;
+            }
+            assert!(Instant::now() < deadline, "{sql}: {rows:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until so many workers are known, by as many URLs.
+    pub(crate) async fn knows(&self, count: usize) {
+        self.rows("SELECT id FROM sys_deployment", count).await;
+    }
+
+    /// Waits until so many tasks are in a delay.
+    pub(crate) async fn has_waiting(&self, count: usize) {
+        let sql = "SELECT id FROM sys_journal WHERE entry_type LIKE '%Sleep%'";
+        self.rows(sql, count).await;
+    }
+
+    /// Cancels the task of this key, as soon as it is there.
+    pub(crate) async fn cancel(&self, key: &str) {
+        let sql = format!("SELECT id FROM sys_invocation WHERE idempotency_key = '{key}'");
+        let found = self.rows(&sql, 1).await;
+        let invocation = found[0]["id"].as_str().unwrap();
         let client = http();
         let url = format!("{}/invocations/{invocation}/cancel", self.admin());
         let answer = client.patch(url).send().await.unwrap();

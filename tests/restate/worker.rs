@@ -50,10 +50,16 @@ impl Working {
             task: tokio::spawn(worker.listen_on(listener)),
             shutdown: None,
         };
-        let known = "SELECT id FROM sys_deployment";
-        while server.query(known).await.is_empty() && !working.task.is_finished() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_known = async {
+            while !working.task.is_finished() {
+                let known = server.query("SELECT id FROM sys_deployment").await;
+                if !known.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(crate::LIMIT, is_known).await.unwrap();
         working
     }
 

@@ -3,14 +3,23 @@
 //!
 //! * [`wire`]: a task and what becomes of it, as JSON.
 //! * [`walk`]: a task's way through its steps, over what the engine has to offer ([`History`]).
+//! * [`progress`]: how far it has come.
 //! * [`places`]: what bounds the steps in this process.
+//! * [`executing`]: the steps that execute in it.
+//! * [`pipeline`]: what the steps of a blueprint are told by.
 
+mod executing;
+mod pipeline;
 mod places;
+mod progress;
+#[cfg(test)]
+mod remembered;
 mod walk;
 #[cfg(test)]
 mod walked;
 mod wire;
 
+pub(crate) use self::pipeline::pipeline;
 pub(crate) use self::places::Places;
-pub(crate) use self::walk::{End, History, Interrupted, Walk, pipeline};
+pub(crate) use self::walk::{End, History, Interrupted, Walk};
 pub(crate) use self::wire::{Completed, Failed, Record, Submission, fingerprint, raw};

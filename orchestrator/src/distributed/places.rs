@@ -57,7 +57,8 @@ impl Places {
         }
     }
 
-    /// Waits until a task may begin the step of this index, in order of asking.
+    /// Waits until a task may begin the step of this index, in order of asking. Who goes away and comes back asks
+    /// anew.
     pub(crate) async fn enter(&self, step: usize) -> Place<'_> {
         let gate = self.steps.get(step);
         // No semaphore here is ever closed, which would be the error.

@@ -1,19 +1,20 @@
 //! A task's way through its steps, over an engine that records what each came to: [`Walk`].
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::executing::Executing;
+use super::pipeline::steps;
 use super::places::Places;
+use super::progress::Progress;
 use super::wire::{CameTo, Failed, Kind, Record, State, Submission, fingerprint, raw};
 use crate::context::RunContext;
 use crate::engine::{contain, contained, message};
-use crate::{Advance, Blueprint, Durable, StepContext, StepFailure, StepKind, TaskId, fnv};
+use crate::{Advance, Durable, StepContext, StepFailure, TaskId};
 
 /// What an engine offers to a task: it remembers what was done for it, in order.
 ///
@@ -39,7 +40,7 @@ pub(crate) trait History: Sync {
 /// The engine ends the task.
 #[derive(Debug)]
 pub(crate) enum Interrupted {
-    /// Somebody cancelled it.
+    /// Somebody cancelled it. What it asks for then, it is given.
     Cancelled,
     /// It can't be gone on with, for this reason.
     Broken(String),
@@ -86,7 +87,7 @@ impl<B: Durable> Walk<B> {
         });
         let cx =
             |attempt| StepContext::new(Arc::clone(&run), TaskId(task.id), task.ordinal, attempt);
-        let mut way = Way {
+        let mut progress = Progress {
             identity: fingerprint(task.id, &task.input),
             stands: State {
                 step: B::STEPS[0].name().to_owned(),
@@ -97,38 +98,65 @@ impl<B: Durable> Walk<B> {
         };
         loop {
             let begun = AtomicBool::new(false);
-            let attempt = self.attempt(&way, cx(way.attempt), history, &begun);
-            let came_to = match history.record(way.name(), attempt).await {
+            let attempt = self.attempt(&progress, cx(progress.attempt), history, &begun);
+            let came_to = match history.record(progress.name(), attempt).await {
                 Ok(record) => self.read(record)?,
-                Err(interrupted) => {
-                    let attempts = way.attempt - u32::from(!begun.load(Ordering::Relaxed));
-                    return Ok(way.interrupted(attempts, interrupted));
-                }
+                Err(Interrupted::Broken(message)) => CameTo::Failed {
+                    kind: Kind::Failed,
+                    message,
+                },
+                Err(Interrupted::Cancelled) => self.cancelled(begun.into_inner(), history).await?,
             };
-            way.is_new = false;
             let (pause, next) = match came_to {
                 CameTo::Waits => continue,
+                CameTo::Cancelled { begun } => {
+                    let attempts = progress.attempt - u32::from(!begun);
+                    return Ok(progress.cancelled(attempts));
+                }
                 CameTo::Next(next) => (0, Some(next)),
                 CameTo::Wait { ms, next } => (ms, Some(next)),
                 CameTo::Again { ms, .. } => (ms, None),
                 CameTo::Done(output) => return Ok(End::Completed(output)),
                 CameTo::Failed { kind, message } => {
-                    let attempts = way.attempt;
-                    return Ok(way.failed(attempts, kind, message));
+                    let attempts = progress.attempt;
+                    return Ok(progress.failed(attempts, kind, message));
                 }
-                CameTo::Unread { message } => return Ok(way.failed(0, Kind::Failed, message)),
+                CameTo::Unread { message } => return Ok(progress.failed(0, Kind::Failed, message)),
             };
+            progress.is_new = false;
             if pause > 0
                 && let Err(interrupted) = history.sleep(Duration::from_millis(pause)).await
             {
                 // A delay has no attempts.
-                let attempts = if next.is_some() { 0 } else { way.attempt };
-                return Ok(way.interrupted(attempts, interrupted));
+                let attempts = if next.is_some() { 0 } else { progress.attempt };
+                return Ok(match interrupted {
+                    Interrupted::Cancelled => progress.cancelled(attempts),
+                    Interrupted::Broken(why) => progress.failed(attempts, Kind::Failed, why),
+                });
             }
             match next {
-                Some(next) => (way.stands, way.attempt) = (next, 1),
-                None => way.attempt = way.attempt.saturating_add(1),
+                Some(next) => (progress.stands, progress.attempt) = (next, 1),
+                None => progress.attempt = progress.attempt.saturating_add(1),
             }
+        }
+    }
+
+    /// What a task comes to that was cancelled at an attempt. It is to be the same in each process that brings
+    /// the task to its end, where the attempt is not made: so it is recorded.
+    async fn cancelled(&self, begun: bool, history: &impl History) -> anyhow::Result<CameTo> {
+        let record = self.record(CameTo::Cancelled { begun });
+        let recorded = history.record("cancelled".to_owned(), async { Ok(record) });
+        match recorded.await {
+            Ok(record) => self.read(record),
+            // It was cancelled again.
+            Err(_) => Ok(CameTo::Cancelled { begun: false }),
+        }
+    }
+
+    fn record(&self, came_to: CameTo) -> Record {
+        Record {
+            pipeline: self.pipeline.clone(),
+            came_to,
         }
     }
 
@@ -151,16 +179,16 @@ impl<B: Durable> Walk<B> {
     /// If it can't be made here.
     async fn attempt(
         &self,
-        way: &Way,
+        progress: &Progress,
         cx: StepContext,
         history: &impl History,
         begun: &AtomicBool,
     ) -> anyhow::Result<Record> {
-        let State { step, value } = &way.stands;
+        let State { step, value } = &progress.stands;
         let came_to = match contained(|| B::decode(step, value.get())) {
             Ok(state) => self.advance(state, cx, history, begun).await,
-            // Nothing was done for it yet, and who sent it is there to be told.
-            Err(error) if way.is_new => CameTo::Unread {
+            // Nothing is recorded of it, and who sent it is there to be told.
+            Err(error) if progress.is_new => CameTo::Unread {
                 message: format!("the input is none that this worker can read: {error:#}"),
             },
             Err(error) => {
@@ -170,10 +198,7 @@ impl<B: Durable> Walk<B> {
                 )));
             }
         };
-        Ok(Record {
-            pipeline: self.pipeline.clone(),
-            came_to,
-        })
+        Ok(self.record(came_to))
     }
 
     async fn advance(
@@ -229,82 +254,6 @@ impl<B: Durable> Walk<B> {
     }
 }
 
-/// How far a task has come.
-struct Way {
-    /// What it is told by from others.
-    identity: String,
-    stands: State,
-    /// The one that is next, at the step that it stands at.
-    attempt: u32,
-    /// Whether nothing is recorded of it.
-    is_new: bool,
-}
-
-impl Way {
-    /// What the next attempt is recorded under.
-    fn name(&self) -> String {
-        match self.attempt {
-            1 => self.stands.step.clone(),
-            attempt => format!("{} (attempt {attempt})", self.stands.step),
-        }
-    }
-
-    fn failed(self, attempts: u32, kind: Kind, message: String) -> End {
-        End::Failed(Failed {
-            task: self.identity,
-            step: self.stands.step,
-            attempts,
-            kind,
-            message,
-        })
-    }
-
-    fn interrupted(self, attempts: u32, interrupted: Interrupted) -> End {
-        match interrupted {
-            Interrupted::Cancelled => {
-                self.failed(attempts, Kind::Cancelled, "cancelled".to_owned())
-            }
-            Interrupted::Broken(why) => self.failed(attempts, Kind::Failed, why),
-        }
-    }
-}
-
-/// A step that executes; not any more when it is dropped.
-struct Executing<'a, B: Durable> {
-    walk: &'a Walk<B>,
-    cx: &'a StepContext,
-    since: Instant,
-    is_through: bool,
-}
-
-impl<'a, B: Durable> Executing<'a, B> {
-    fn begin(walk: &'a Walk<B>, cx: &'a StepContext) -> Self {
-        walk.executing.fetch_add(1, Ordering::Relaxed);
-        Self {
-            walk,
-            cx,
-            since: Instant::now(),
-            is_through: false,
-        }
-    }
-}
-
-impl<B: Durable> Drop for Executing<'_, B> {
-    fn drop(&mut self) {
-        self.walk.executing.fetch_sub(1, Ordering::Relaxed);
-        let longest = self.walk.longest;
-        if !self.is_through && self.since.elapsed() > longest {
-            tracing::warn!(
-                "`{}` of `{}` ({}/{}) took longer than the longest step of this worker, {longest:?}: it was given up, and runs again",
-                self.cx.step(),
-                B::NAME,
-                self.cx.run_id(),
-                self.cx.ordinal(),
-            );
-        }
-    }
-}
-
 fn written<B: Durable>(state: &B::State) -> anyhow::Result<State> {
     let (step, json) = contained(|| B::encode(state))?;
     Ok(State {
@@ -323,24 +272,4 @@ fn failed(failure: &StepFailure) -> CameTo {
 /// In milliseconds that have begun: a delay is never shortened.
 fn millis(pause: Duration) -> u64 {
     u64::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
-/// A fingerprint of a blueprint's steps: their names, kinds and order.
-pub(crate) fn pipeline<B: Blueprint>() -> String {
-    format!("{:016x}", fnv::hash(&steps::<B>()))
-}
-
-/// The steps of a blueprint, for people.
-fn steps<B: Blueprint>() -> String {
-    let mut steps = String::new();
-    for step in B::STEPS {
-        let kind = match step.kind() {
-            StepKind::Step => "",
-            StepKind::Delay => "delay ",
-        };
-        let gap = if steps.is_empty() { "" } else { ", " };
-        // Writing to a text can't fail.
-        let _ = write!(steps, "{gap}{kind}{}", step.name());
-    }
-    steps
 }

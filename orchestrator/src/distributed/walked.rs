@@ -1,193 +1,15 @@
 //! Tasks whose process is lost at any time come to the same end, and no step that is recorded runs again.
 
 use std::pin::pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 
-use super::{End, History, Interrupted, Places, Record, Submission, Walk, pipeline};
-use crate::{
-    Advance, Blueprint, Durable, StepContext, StepFailure, StepInfo, StepKind, Storable as _,
-};
-
-/// What a step of the task does.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Op {
-    Nothing,
-    Wait(u64),
-    /// Fails so many times.
-    Flaky(u32),
-    Fail,
-    Panic,
-    /// Ends the task before its last step.
-    Exit,
-}
-
-/// Does what the task says, one after the other. Counts.
-struct Does(AtomicUsize);
-
-impl Blueprint for Does {
-    type Input = Vec<Op>;
-    type Output = u32;
-    type State = Vec<Op>;
-
-    const NAME: &'static str = "Does";
-    const STEPS: &'static [StepInfo] = &[StepInfo::new("next", StepKind::Step, || "ops", || "u32")];
-
-    fn start(input: Vec<Op>) -> Vec<Op> {
-        input
-    }
-
-    fn position(_: &Vec<Op>) -> usize {
-        0
-    }
-
-    async fn advance(&self, mut state: Vec<Op>, cx: &StepContext) -> Advance<Vec<Op>, u32> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(cx.idempotency_key(), "run/3/next");
-        let Some(op) = state.pop() else {
-            return Advance::Done(cx.attempt());
-        };
-        let failure = StepFailure::failed(anyhow::anyhow!("as it is asked to"));
-        match op {
-            Op::Wait(ms) => Advance::Park {
-                state,
-                pause: Duration::from_millis(ms),
-            },
-            Op::Flaky(times) if cx.attempt() <= times => Advance::Failed {
-                failure,
-                again: Some((Vec::new(), Duration::from_micros(1))),
-            },
-            Op::Flaky(_) | Op::Nothing => Advance::Next(state),
-            Op::Fail => Advance::Failed {
-                failure,
-                again: None,
-            },
-            Op::Panic => panic!("as it is asked to"),
-            Op::Exit => Advance::Done(77),
-        }
-    }
-}
-
-impl Durable for Does {
-    fn encode(state: &Vec<Op>) -> anyhow::Result<(&'static str, String)> {
-        Ok(("next", state.to_json()?))
-    }
-
-    fn decode(_: &str, json: &str) -> anyhow::Result<Vec<Op>> {
-        Vec::from_json(json)
-    }
-
-    fn encode_input(input: &Vec<Op>) -> anyhow::Result<(&'static str, String)> {
-        Self::encode(input)
-    }
-
-    fn encode_output(output: &u32) -> anyhow::Result<String> {
-        output.to_json()
-    }
-
-    fn decode_output(json: &str) -> anyhow::Result<u32> {
-        u32::from_json(json)
-    }
-}
-
-/// What is remembered of a task; a process may do only so much more of it before it is lost.
-struct Remembered<'a> {
-    entries: &'a Mutex<Vec<(String, String)>>,
-    next: AtomicUsize,
-    left: AtomicUsize,
-    /// Whether it is always called away.
-    called: bool,
-}
-
-impl<'a> Remembered<'a> {
-    /// Of a process that may do so much more.
-    fn by(entries: &'a Mutex<Vec<(String, String)>>, left: usize) -> Self {
-        Self {
-            entries,
-            next: AtomicUsize::new(0),
-            left: AtomicUsize::new(left),
-            called: false,
-        }
-    }
-
-    /// The next entry, if it is there; or whether there is time to make one.
-    fn recall(&self, name: &str) -> Option<String> {
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
-        let entries = self.entries.lock().unwrap();
-        let (was, json) = entries.get(at)?;
-        assert_eq!(was, name, "asked for in another order");
-        Some(json.clone())
-    }
-
-    async fn remember(&self, name: &str, json: String) {
-        if self.left.load(Ordering::Relaxed) == 0 {
-            std::future::pending::<()>().await;
-        }
-        self.left.fetch_sub(1, Ordering::Relaxed);
-        self.entries.lock().unwrap().push((name.to_owned(), json));
-    }
-}
-
-impl History for Remembered<'_> {
-    async fn record(
-        &self,
-        name: String,
-        attempt: impl Future<Output = anyhow::Result<Record>> + Send,
-    ) -> Result<Record, Interrupted> {
-        if let Some(json) = self.recall(&name) {
-            return Ok(serde_json::from_str(&json).unwrap());
-        }
-        let Ok(record) = attempt.await else {
-            // Another process is to make it.
-            return std::future::pending().await;
-        };
-        let json = serde_json::to_string(&record).unwrap();
-        self.remember(&name, json).await;
-        Ok(record)
-    }
-
-    async fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        let name = format!("sleep {pause:?}");
-        if self.recall(&name).is_none() {
-            self.remember(&name, String::new()).await;
-        }
-        Ok(())
-    }
-
-    async fn called(&self) {
-        if !self.called {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn task(ops: &[Op]) -> Submission {
-    let (_, json) = Does::encode_input(&ops.to_vec()).unwrap();
-    submission(&json)
-}
-
-fn submission(input: &str) -> Submission {
-    let json = format!(r#"{{"run": "run", "ordinal": 3, "id": 9, "input": {input}}}"#);
-    serde_json::from_str(&json).unwrap()
-}
-
-fn walk() -> Walk<Does> {
-    let blueprint = Does(AtomicUsize::new(0));
-    Walk {
-        places: Places::new(&blueprint, 10),
-        blueprint,
-        pipeline: pipeline::<Does>(),
-        longest: Duration::MAX,
-        cancelled: CancellationToken::new(),
-        executing: Arc::default(),
-    }
-}
+use super::remembered::{Cancelled, Does, Op, Remembered, submission, task, walk};
+use super::wire::Kind;
+use super::{End, Places, Walk};
 
 /// Does a task through processes of which each remembers only so much more; gives its end, and how many attempts
 /// were made and how many were recorded.
@@ -298,56 +120,46 @@ async fn a_step_that_waits_for_its_place_is_called_away_and_begun_later() {
     assert_eq!(walk.blueprint.0.load(Ordering::Relaxed), 2);
 }
 
-/// Interrupts the task at the next thing that it asks for after so many.
-struct Cancelled<'a>(Remembered<'a>, usize);
-
-impl Cancelled<'_> {
-    fn check(&self) -> Result<(), Interrupted> {
-        if self.0.next.load(Ordering::Relaxed) < self.1 {
-            return Ok(());
+#[tokio::test]
+async fn a_task_that_is_cancelled_says_how_often_its_step_was_begun_in_each_process() {
+    // In its first step, in a delay, and before, at and after the second attempt at its second step.
+    for (ops, after, attempts) in [
+        (&[Op::Nothing][..], 0, 1),
+        (&[Op::Wait(9)], 1, 0),
+        (&[Op::Flaky(9)], 1, 1),
+        (&[Op::Flaky(9)], 2, 2),
+        (&[Op::Flaky(9)], 3, 2),
+    ] {
+        let entries = Mutex::default();
+        for _ in 0..2 {
+            let remembered = Remembered::by(&entries, usize::MAX);
+            let history = Cancelled::after(after, remembered);
+            let end = walk().walk(task(ops), &history).await.unwrap();
+            let End::Failed(failed) = end else {
+                panic!("{end:?}")
+            };
+            assert_eq!(failed.kind, Kind::Cancelled);
+            assert_eq!(failed.attempts, attempts, "{ops:?} after {after}");
         }
-        Err(Interrupted::Cancelled)
-    }
-}
-
-impl History for Cancelled<'_> {
-    async fn record(
-        &self,
-        name: String,
-        attempt: impl Future<Output = anyhow::Result<Record>> + Send,
-    ) -> Result<Record, Interrupted> {
-        self.check()?;
-        self.0.record(name, attempt).await
-    }
-
-    async fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        self.check()?;
-        self.0.sleep(pause).await
-    }
-
-    async fn called(&self) {
-        self.0.called().await;
     }
 }
 
 #[tokio::test]
-async fn a_task_that_is_cancelled_says_how_often_its_step_was_begun() {
-    // In its first step before it was begun, in a delay, and after the first attempt at its second one.
-    for (ops, after, attempts) in [
-        (&[Op::Nothing][..], 0, 0),
-        (&[Op::Wait(9)], 1, 0),
-        (&[Op::Flaky(9)], 1, 1),
-        (&[Op::Flaky(9)], 2, 1),
-        (&[Op::Flaky(9)], 3, 2),
-    ] {
-        let entries = Mutex::default();
-        let history = Cancelled(Remembered::by(&entries, usize::MAX), after);
-        let end = walk().walk(task(ops), &history).await.unwrap();
-        let End::Failed(failed) = end else {
-            panic!("{end:?}")
-        };
-        assert_eq!(failed.attempts, attempts, "{ops:?} after {after}");
-    }
+async fn a_step_that_was_never_begun_has_no_attempts() {
+    let blueprint = Does(AtomicUsize::new(0));
+    let walk = Walk {
+        places: Places::new(&blueprint, 1),
+        ..walk()
+    };
+    let _taken = walk.places.enter(0).await;
+    let entries = Mutex::default();
+    let remembered = Remembered {
+        called: true,
+        ..Remembered::by(&entries, usize::MAX)
+    };
+    let history = Cancelled::after(2, remembered);
+    let end = walk.walk(task(&[]), &history).await.unwrap();
+    assert!(matches!(end, End::Failed(failed) if failed.attempts == 0));
 }
 
 #[tokio::test]

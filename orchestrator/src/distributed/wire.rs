@@ -66,6 +66,11 @@ pub(crate) enum CameTo {
         /// Why it failed, for people.
         because: String,
     },
+    /// To its end: it was cancelled.
+    Cancelled {
+        /// Whether the attempt that it was at had begun.
+        begun: bool,
+    },
     /// Nowhere: its input can't be read.
     Unread { message: String },
     /// The step failed for good.
@@ -206,6 +211,7 @@ mod tests {
             CameTo::Next(next.clone()),
             CameTo::Wait { ms: 5_000, next },
             CameTo::Waits,
+            CameTo::Cancelled { begun: true },
             CameTo::Unread {
                 message: "what?".to_owned(),
             },

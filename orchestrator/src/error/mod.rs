@@ -30,16 +30,17 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskErrorKind {
-    /// The step returned an error, and no attempt was left or the error is [`permanent`].
+    /// The step returned an error, and no attempt was left or the error is [`permanent`]. Without an attempt: no
+    /// worker on a cluster could take the task.
     Failed,
     /// The step's last attempt took longer than its `timeout`.
     TimedOut,
     /// The step panicked. A panic is not retried.
     Panicked,
-    /// The run was shut down before the task was through.
+    /// The run was shut down before the task was through, or it was cancelled on a cluster.
     Cancelled,
-    /// The task's id was given before with another input, where ids are to be unique; see
-    /// `Journal::unique_ids`.
+    /// The task's id was given before with another input, where ids are to be unique (see
+    /// `Journal::unique_ids`); or another task was in its place of a run on a cluster.
     Refused,
 }
 
@@ -70,7 +71,7 @@ impl TaskError {
         &self.0.step
     }
 
-    /// How many times the step was begun. 0 if the task was cancelled before it.
+    /// How many times the step was begun. 0 if the task came to its end before it.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -107,9 +108,9 @@ impl fmt::Display for TaskError {
             failure,
         } = &*self.0;
         let cause = OneLine(&failure.source);
-        match (failure.kind, attempts) {
-            (TaskErrorKind::Cancelled | TaskErrorKind::Refused, 0) => write!(f, "{step}: {cause}"),
-            (_, 1) => write!(f, "{step}: {cause} (1 attempt)"),
+        match attempts {
+            0 => write!(f, "{step}: {cause}"),
+            1 => write!(f, "{step}: {cause} (1 attempt)"),
             _ => write!(f, "{step}: {cause} ({attempts} attempts)"),
         }
     }

@@ -1,7 +1,5 @@
 //! What a server answers of a task: [`Answer`].
 
-use std::fmt;
-
 use anyhow::{anyhow, bail};
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -11,15 +9,21 @@ use super::{CANCELLED, FAILED};
 use crate::TaskErrorKind;
 use crate::distributed::{Completed, Failed};
 
+/// What the answer of an invocation bears.
+pub(super) const ID: &str = "x-restate-id";
+
 /// What came of a task that was submitted.
 #[derive(Debug)]
 pub(super) enum Answer {
     Completed(Completed),
     Failed(Failed),
-    /// It came to an end that it could not tell of itself: cancelled before it was begun, or ended by force.
+    /// It is at an end, of which no worker tells: it was cancelled before it was begun or ended by force, or is
+    /// more than the server can take.
     Ended(TaskErrorKind, anyhow::Error),
     /// There is none yet: ask again.
     None,
+    /// Somebody is there, and does not take it. They may think better of it: ask again, for a while.
+    Refused(anyhow::Error),
     /// There will be none for any task of the run.
     Never(anyhow::Error),
 }
@@ -32,18 +36,6 @@ pub(super) struct Response<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// Somebody is there, and does not take the task.
-#[derive(Debug)]
-pub(super) struct NotTaken(String);
-
-impl fmt::Display for NotTaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NotTaken {}
-
 /// What a server says of an error. What somebody else says is not looked at: it may tell secrets.
 #[derive(Deserialize)]
 struct Said {
@@ -51,7 +43,7 @@ struct Said {
 }
 
 impl Response<'_> {
-    /// What it says of a task; or an error, if it says nothing of that.
+    /// What it says of a task; or an error, if nobody is there for it now.
     ///
     /// `is_known` is whether this server answered for a task before.
     pub(super) fn read(
@@ -65,22 +57,29 @@ impl Response<'_> {
             return Ok(self.of_task(service, from));
         }
         let said = self.said_by_ingress();
-        let says = match &said {
+        let is_said = said.is_some();
+        let says = match said {
             Some(message) => format!("{from} answers {status}: {message}"),
+            None if status.is_success() => {
+                format!(
+                    "{from} answers {status} without `{ID}`: it is no ingress, or behind a proxy that drops this header"
+                )
+            }
             None => format!("{from} answers {status}, and nothing that an ingress says"),
         };
-        match status.as_u16() {
+        Ok(match status.as_u16() {
             // It is going down, coming up, has too much to do, or is tired of waiting.
-            429 | 502 | 503 | 504 => bail!(says),
+            408 | 429 | 502 | 503 | 504 => bail!(says),
             // Another task may be smaller.
-            413 => Ok(Answer::Ended(TaskErrorKind::Failed, anyhow!(says))),
-            404 if said.is_some() && !is_known => Ok(Answer::Never(anyhow!(
-                "no worker is registered at {from} for `{service}` ({}): start one, and register it",
-                said.unwrap_or_default()
-            ))),
+            413 => Answer::Ended(TaskErrorKind::Failed, anyhow!(says)),
+            404 if is_said && !is_known => Answer::Never(anyhow!(
+                "no worker is registered for `{service}`: start one, and register it ({says})"
+            )),
             // Who has just come up may not know yet; who goes on so does not any more.
-            _ => bail!(NotTaken(says)),
-        }
+            404 => Answer::Refused(anyhow!(says)),
+            400..500 if is_said => Answer::Never(anyhow!(says)),
+            _ => Answer::Refused(anyhow!(says)),
+        })
     }
 
     fn of_task(&self, service: &str, from: &Address) -> Answer {
@@ -173,7 +172,10 @@ mod tests {
                 r#"{"task": "secret", "output": 7}"#,
                 r#"{"code": 500, "message": "secret"}"#,
             ] {
-                let error = read(status, false, body, false).unwrap_err().to_string();
+                let error = match read(status, false, body, false) {
+                    Ok(Answer::Refused(error)) | Err(error) => error.to_string(),
+                    Ok(other) => panic!("{status}: {other:?}"),
+                };
                 assert!(
                     error.contains(&status.to_string()) && !error.contains("secret"),
                     "{error}"
@@ -183,14 +185,23 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_has_no_time_is_there() {
+    fn who_has_no_time_is_asked_again_and_who_refuses_is_told_apart() {
         let busy = r#"{"message": "later", "source": "ingress"}"#;
-        for status in [429, 502, 503, 504] {
+        for status in [408, 429, 502, 503, 504] {
             let error = read(status, false, busy, true).unwrap_err();
-            assert!(!error.is::<NotTaken>() && error.to_string().contains("later"));
+            assert!(error.to_string().contains("later"), "{error}");
         }
-        let error = read(500, false, busy, true).unwrap_err();
-        assert!(error.is::<NotTaken>(), "{error}");
+        let refused = read(500, false, busy, true).unwrap();
+        assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+    }
+
+    #[test]
+    fn what_the_server_itself_forbids_ends_the_run() {
+        let body = r#"{"message": "the service is private", "source": "ingress"}"#;
+        for status in [400, 403] {
+            let never = read(status, false, body, true).unwrap();
+            assert!(matches!(never, Answer::Never(_)), "{never:?}");
+        }
     }
 
     #[test]
@@ -198,7 +209,8 @@ mod tests {
         let body = r#"{"message": "service 'Ship' not found", "source": "ingress"}"#;
         let never = read(404, false, body, false).unwrap();
         assert!(matches!(never, Answer::Never(_)), "{never:?}");
-        assert!(read(404, false, body, true).unwrap_err().is::<NotTaken>());
+        let refused = read(404, false, body, true).unwrap();
+        assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
+use tokio::time::Instant;
+
 use super::RestateError;
 use super::address::Address;
 use super::answer::Answer;
@@ -17,7 +20,6 @@ use crate::{
     Advance, Blueprint, Durable, Orchestrator, Retry, StepContext, StepFailure, StepInfo, StepKind,
     TaskError, TaskErrorKind,
 };
-use anyhow::{Context as _, anyhow};
 
 /// Submits the tasks of a blueprint to a Restate server, whose workers run them.
 ///
@@ -119,10 +121,11 @@ impl<B: Durable> Client<B> {
         self.run.as_deref()
     }
 
-    /// How long the server may be out of reach before the run is stopped; 5 minutes unless set. As long as
-    /// it was never reached, it is no more than 5 s.
+    /// How long the server may be out of reach before the run is stopped; 5 minutes unless set. So long may
+    /// something before it, a gateway, refuse a task; then the task fails. As long as the server has not answered
+    /// for any task, it is no more than 5 s for either, and stops the run.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.ingress.patience = patience;
+        self.ingress.set_patience(patience);
         self
     }
 
@@ -149,7 +152,11 @@ impl<B: Durable> Client<B> {
             id: cx.task_id().0,
             input,
         })?;
-        Ok(Submitted { identity, body })
+        Ok(Submitted {
+            identity,
+            body,
+            refused_since: None,
+        })
     }
 
     fn name<'a>(&'a self, cx: &'a StepContext) -> &'a str {
@@ -165,7 +172,7 @@ impl<B: Durable> Client<B> {
             "the run `{}` had another task in this place: give this run a name of its own",
             self.run_name().unwrap_or_default()
         );
-        Err(unbegun::<B>(TaskErrorKind::Refused, why))
+        Err(untold::<B>(TaskErrorKind::Refused, why))
     }
 }
 
@@ -174,6 +181,8 @@ pub struct Submitted {
     /// What it is told by from others.
     identity: String,
     body: String,
+    /// Since when somebody is there who does not take it.
+    refused_since: Option<Instant>,
 }
 
 /// Where a task of a [`Client`] stands.
@@ -212,7 +221,7 @@ impl<B: Durable> Blueprint for Client<B> {
         state: Self::State,
         cx: &StepContext,
     ) -> Advance<Self::State, Self::Output> {
-        let submitted = match state {
+        let mut submitted = match state {
             ClientState::Again(submitted) => submitted,
             ClientState::New(input) => match self.submission(&input, cx) {
                 Ok(submitted) => submitted,
@@ -238,18 +247,35 @@ impl<B: Durable> Blueprint for Client<B> {
                 Ok(()) => StepFailure::elsewhere(error.into_error()),
                 Err(failure) => failure,
             }),
-            Answer::Ended(kind, why) => failed(unbegun::<B>(kind, why)),
+            Answer::Ended(kind, why) => failed(untold::<B>(kind, why)),
             Answer::Never(error) => failed(StepFailure::of_the_run(error)),
-            Answer::None => Advance::Failed {
-                failure: StepFailure::failed(anyhow!("no answer")),
-                again: Some((ClientState::Again(submitted), AGAIN.pause(cx.attempt()))),
-            },
+            Answer::None => again(submitted, cx),
+            Answer::Refused(why) => {
+                let since = *submitted.refused_since.get_or_insert_with(Instant::now);
+                let patience = self.ingress.patience();
+                if since.elapsed() <= patience {
+                    return again(submitted, cx);
+                }
+                let why = why.context(format!("not taken for {patience:?}"));
+                failed(if self.ingress.is_known() {
+                    untold::<B>(TaskErrorKind::Failed, why)
+                } else {
+                    StepFailure::of_the_run(why)
+                })
+            }
         }
     }
 }
 
 /// When a server that gave no answer is asked again.
 const AGAIN: Retry = Retry::times(u32::MAX).max(Duration::from_secs(2));
+
+fn again<I, O>(submitted: Submitted, cx: &StepContext) -> Advance<ClientState<I>, O> {
+    Advance::Failed {
+        failure: StepFailure::failed(anyhow!("no answer")),
+        again: Some((ClientState::Again(submitted), AGAIN.pause(cx.attempt()))),
+    }
+}
 
 fn failed<S, O>(failure: StepFailure) -> Advance<S, O> {
     Advance::Failed {
@@ -258,8 +284,8 @@ fn failed<S, O>(failure: StepFailure) -> Advance<S, O> {
     }
 }
 
-/// The end of a task of which it is not known how far it came.
-fn unbegun<B: Blueprint>(kind: TaskErrorKind, why: anyhow::Error) -> StepFailure {
+/// The end of a task of which nobody tells how far it came.
+fn untold<B: Blueprint>(kind: TaskErrorKind, why: anyhow::Error) -> StepFailure {
     let error = TaskError::new(B::STEPS[0].name(), 0, StepFailure::new(kind, why));
     StepFailure::elsewhere(error)
 }

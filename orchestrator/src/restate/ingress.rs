@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::HANDLER;
 use super::address::{Address, explain};
-use super::answer::{Answer, NotTaken, Response};
+use super::answer::{Answer, ID, Response};
 use super::lanes::Lanes;
 
 /// A server's ingress, and how it goes.
@@ -16,14 +16,14 @@ pub(super) struct Ingress {
     pub(super) lanes: Lanes,
     pub(super) address: Address,
     /// How long it may be out of reach.
-    pub(super) patience: Duration,
+    patience: Duration,
     reached: Mutex<Reached>,
 }
 
 /// How it went so far.
 #[derive(Debug, Default)]
 struct Reached {
-    /// Whether it ever gave an answer.
+    /// Whether it ever answered for a task.
     ever: bool,
     /// Since when it gives none.
     out_since: Option<Instant>,
@@ -32,6 +32,14 @@ struct Reached {
 }
 
 impl Reached {
+    /// It has answered for a task.
+    fn answered(&mut self) {
+        *self = Self {
+            ever: true,
+            ..Self::default()
+        };
+    }
+
     /// It has said that it is there.
     fn saw(&mut self) {
         self.out_since = None;
@@ -49,9 +57,6 @@ impl Reached {
         since.elapsed() > patience
     }
 }
-
-/// What the answer of an invocation bears.
-const ID: &str = "x-restate-id";
 
 /// How long it is waited for as long as it was never reached: what is wrong then is the URL, mostly.
 const FIRST: Duration = Duration::from_secs(5);
@@ -73,17 +78,30 @@ impl Ingress {
         })
     }
 
+    /// Sets how long it may be out of reach, once it is known.
+    pub(super) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Submits a task, unless one was under this key, and waits for what comes of it.
     pub(super) async fn call(&self, service: &str, key: &str, body: String) -> Answer {
         match self.ask(service, key, body).await {
-            Ok(answer) => {
-                *self.reached() = Reached {
-                    ever: true,
-                    ..Reached::default()
-                };
-                answer
-            }
+            Ok(answer) => answer,
             Err(why) => self.unreached(why).await,
+        }
+    }
+
+    /// Whether it has answered for a task.
+    pub(super) fn is_known(&self) -> bool {
+        self.reached().ever
+    }
+
+    /// How long it may be out of reach, or refuse a task.
+    pub(super) fn patience(&self) -> Duration {
+        if self.is_known() {
+            self.patience
+        } else {
+            self.patience.min(FIRST)
         }
     }
 
@@ -104,36 +122,26 @@ impl Ingress {
             is_of_task,
             body: &body,
         };
-        let is_known = self.reached().ever;
-        response.read(service, &self.address, is_known)
+        let answer = response.read(service, &self.address, self.is_known())?;
+        if is_of_task {
+            self.reached().answered();
+        }
+        Ok(answer)
     }
 
     /// There was no answer, for this reason. It is asked for again, unless the server is out of reach for too
     /// long: a task may take hours to answer, so it is the server itself that is looked at.
     async fn unreached(&self, why: anyhow::Error) -> Answer {
-        let is_there = why.is::<NotTaken>();
-        if !is_there {
-            if self.reached().is_seen() {
-                return Answer::None;
-            }
-            if self.is_there().await {
-                self.reached().saw();
-                return Answer::None;
-            }
+        if self.reached().is_seen() {
+            return Answer::None;
         }
-        let mut reached = self.reached();
-        let patience = if reached.ever {
-            self.patience
-        } else {
-            self.patience.min(FIRST)
-        };
-        if reached.is_out_for(patience) {
-            let what = if is_there {
-                "no task was taken for"
-            } else {
-                "out of reach for"
-            };
-            return Answer::Never(why.context(format!("{what} {patience:?}")));
+        if self.is_there().await {
+            self.reached().saw();
+            return Answer::None;
+        }
+        let patience = self.patience();
+        if self.reached().is_out_for(patience) {
+            return Answer::Never(why.context(format!("out of reach for {patience:?}")));
         }
         Answer::None
     }

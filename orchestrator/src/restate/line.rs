@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use restate_sdk::endpoint::ResponseBody;
@@ -74,15 +74,15 @@ impl<B: Body + Unpin> Body for Line<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next<B>> {
         let mut said = self.lock();
-        match said.heard.take() {
-            Some(frame) => Poll::Ready(frame),
-            None => Pin::new(&mut said.body).poll_frame(cx),
+        let next = match said.heard.take() {
+            Some(next) => next,
+            None => ready!(Pin::new(&mut said.body).poll_frame(cx)),
+        };
+        if next.is_none() {
+            // A body is not to be asked again after its end.
+            said.heard = Some(None);
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let said = self.lock();
-        said.heard.is_none() && said.body.is_end_stream()
+        Poll::Ready(next)
     }
 }
 
@@ -160,12 +160,23 @@ mod tests {
         let mut other = line.clone();
         for word in ["one", "two"] {
             assert!(is_heard(&line) && is_heard(&other));
-            assert!(!line.is_end_stream());
             assert_eq!(read(&mut other), Poll::Ready(Some(Bytes::from(word))));
         }
         assert!(is_heard(&line), "the end is heard");
-        assert_eq!(read(&mut line), Poll::Ready(None));
+        for _ in 0..2 {
+            assert_eq!(read(&mut line), Poll::Ready(None), "and stays");
+            assert!(is_heard(&line));
+        }
+    }
+
+    #[test]
+    fn nothing_is_heard_before_it_is_said() {
+        let mut line = Line::new(Saying(VecDeque::new()));
         assert!(!is_heard(&line));
         assert_eq!(read(&mut line), Poll::Pending);
+        line.lock().body.0.push_back(Some("now"));
+        assert!(is_heard(&line));
+        assert_eq!(read(&mut line), Poll::Ready(Some(Bytes::from("now"))));
+        assert!(!is_heard(&line));
     }
 }

@@ -104,8 +104,8 @@
 //! pipeline with other names, kinds or order of steps, does not go on: the task's last failure says what differs,
 //! and when the old code is back it goes on. (Where the first step has another name, the server says so itself:
 //! `RT0016`, journal mismatch.) A value between steps that can't be read is told and waited for in the same
-//! way; an input that can't be read fails its task, for which nothing was done yet. A step's body may change at
-//! will, a step be renamed if `name` keeps the old name, and a type gain a field with `#[serde(default)]`.
+//! way; an input that can't be read fails its task, of which nothing is recorded yet. A step's body may change
+//! at will, a step be renamed if `name` keeps the old name, and a type gain a field with `#[serde(default)]`.
 //!
 //! # Sizing
 //!
@@ -121,6 +121,11 @@
 //! * **Steps that take long**: a step that takes longer than the [longest step](Worker::longest_step) is
 //!   given up by the server and runs again, again and again, which the worker warns of by [`tracing`]. Set that
 //!   above what a step may take. To wait for a `limit` or a `rate` does not count.
+//! * **A `limit` or a `rate` that many wait for**: a task that has waited for the inactivity timeout asks anew,
+//!   behind those that wait with it, and that is recorded; so where hours are waited for, keep fewer tasks under way
+//!   (the client's [`concurrency`](crate::Orchestrator::concurrency)), or set that timeout higher.
+//! * **What is logged**: a worker warns by [`tracing`] of tasks that do not go on. The SDK (target `restate_sdk`)
+//!   also warns of each call that a server ends while its task waits, `Suspended invocation`, which is as it should be.
 //! * **Values** are JSON, with its limits: a float that is no number can't be read again, `Some(None)` comes
 //!   back as `None`. A server takes messages of up to 32 MiB: a task fails whose input, value between steps or
 //!   output is larger. An input is told from another by its JSON, with the fields of maps in order; a `HashSet`

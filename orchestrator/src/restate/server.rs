@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::graceful::GracefulShutdown;
-use restate_sdk::endpoint::{Endpoint, HandleOptions, ProtocolMode};
+use restate_sdk::endpoint::Endpoint;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -83,10 +83,7 @@ fn answer(
     let (head, body) = request.into_parts();
     let line = Line::new(body);
     let request = Request::from_parts(head, line.clone());
-    let options = HandleOptions {
-        protocol_mode: ProtocolMode::BidiStream,
-    };
-    let response = endpoint.handle_with_options(request, options);
+    let response = endpoint.handle(request);
     ready(Ok(response.map(|body| Answering::new(body, line))))
 }
 

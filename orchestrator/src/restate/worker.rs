@@ -61,7 +61,7 @@ struct Settings {
 }
 
 /// Makes the service of a blueprint, when all settings are known.
-type Define = Box<dyn FnOnce(&Settings) -> ServiceDefinition + Send>;
+type Define = Box<dyn FnOnce(&Settings) -> ServiceDefinition + Send + Sync>;
 
 impl Settings {
     fn walk<B: Durable>(&self, blueprint: B) -> Walk<B> {

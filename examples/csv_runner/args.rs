@@ -93,11 +93,11 @@ pub(crate) struct Args {
     pub(crate) journal: Option<PathBuf>,
 
     /// Delete the journal first, and begin anew
-    #[arg(long, requires = "journal", conflicts_with = "retry_failed")]
+    #[arg(long, requires = "journal", conflicts_with_all = ["retry_failed", "restate"])]
     pub(crate) fresh: bool,
 
     /// Run the rows again that the journal has as Failed; what is Completed stays
-    #[arg(long, requires = "journal")]
+    #[arg(long, requires = "journal", conflicts_with = "restate")]
     pub(crate) retry_failed: bool,
 
     /// Have the workers of the Restate server run the rows whose ingress is at this URL

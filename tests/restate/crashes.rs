@@ -132,6 +132,32 @@ async fn a_worker_that_is_ended_lets_its_steps_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_that_is_ended_under_load_lets_its_steps_end() {
+    let (server, trace) = (Server::start().await, Trace::default());
+    let mut working = Working::on(&server, trace.clone()).await;
+    let address = working.address.to_string();
+    let client = Client::<Trace>::new(server.ingress()).unwrap();
+    let order = Order {
+        packing: 150,
+        ..Order::default()
+    };
+    let tasks = (0..2_000).map(move |id| Task::new(id, order.clone()));
+    // More are begun all the time.
+    let orchestrator = client.orchestrator().concurrency(200);
+    let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
+    let run = tokio::spawn(results.collect::<Vec<_>>());
+    for ended in 1..=2 {
+        until("some are packed", || trace.begun("pack") >= ended * 500).await;
+        working.end().await.unwrap();
+        working = Working::at(&server, &address, trace.clone()).await;
+    }
+    let results = run.await.unwrap();
+    assert!(results.iter().all(|result| result.outcome.is_ok()));
+    assert_eq!(again(&trace), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
 async fn a_worker_that_is_ended_waits_for_no_delay() {
     let (server, trace) = (Server::start().await, Trace::default());
     let working = Working::on(&server, trace.clone()).await;

@@ -256,6 +256,8 @@ fn what_is_the_workers_to_know_is_a_usage_error() {
         "--delay=1s",
         "--retries=1",
         "--journal=j",
+        "--fresh",
+        "--retry-failed",
     ] {
         let done =
             Running::start(csv_runner(&["--restate=http://localhost:1", option, TASKS])).finish();

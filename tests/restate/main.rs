@@ -15,6 +15,7 @@ mod gateway;
 mod http;
 mod odd;
 mod server;
+mod silence;
 mod trace;
 mod waiting;
 mod worker;

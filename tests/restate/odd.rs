@@ -101,6 +101,50 @@ async fn results_of_rarer_steps_are_those_of_a_run_in_memory() {
     );
 }
 
+/// Says or gives what is too much for a server.
+#[derive(Clone)]
+struct TooMuch;
+
+#[blueprint]
+impl TooMuch {
+    #[step]
+    async fn say(&self, what: String) -> anyhow::Result<f64> {
+        let long = "e".repeat(40 << 20);
+        match &*what {
+            "error" => Err(anyhow::anyhow!(long)),
+            "panic" => panic!("{long}"),
+            _ => Ok(f64::NAN),
+        }
+    }
+
+    #[delay]
+    fn rest(&self, _: &f64) -> Duration {
+        Duration::from_millis(1)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn what_is_too_much_for_a_server_fails_its_task() {
+    let server = Server::start().await;
+    let _working = Working::on(&server, TooMuch).await;
+    let client = Client::<TooMuch>::new(server.ingress()).unwrap();
+    let tasks = ["error", "panic", "no number"];
+    let tasks = tasks.map(|what| Task::new(1, what.to_owned()));
+    let results = client.orchestrator().execute_tasks(tasks);
+    let results = tokio::time::timeout(crate::LIMIT, results).await.unwrap();
+    let errors = results.iter().map(|result| result.outcome.as_ref());
+    let errors: Vec<_> = errors
+        .map(|outcome| outcome.unwrap_err().to_string())
+        .collect();
+    assert!(errors[0].starts_with("say: eeee"), "{:.100}", errors[0]);
+    assert!(errors[0].ends_with("e... (41943040 bytes) (1 attempt)"));
+    let panicked = "say: panicked: eeee";
+    assert!(errors[1].starts_with(panicked), "{:.100}", errors[1]);
+    let unread = "say: what the step gave can't be read back from JSON";
+    assert!(errors[2].starts_with(unread), "{}", errors[2]);
+}
+
 struct Unit;
 
 #[blueprint]

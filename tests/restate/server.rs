@@ -111,6 +111,13 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal, named as `kill` does.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &process]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Starts it again, where it was and on what it kept.
     pub(crate) async fn restart(&mut self) {
         self.child = spawn(self.directory.path(), self.ports, &self.settings);

@@ -14,6 +14,9 @@ pub(crate) struct Order {
     pub(crate) failures: u32,
     /// What becomes of the second step then: nothing, `permanent`, `panic` or `late`.
     pub(crate) ends: String,
+    /// How long the second step takes, in milliseconds.
+    #[serde(default)]
+    pub(crate) packing: u64,
     /// How long the delay is, in milliseconds.
     pub(crate) delay: u64,
     /// How long the last step takes, in milliseconds.
@@ -73,6 +76,7 @@ impl Trace {
     #[step(timeout = "200ms", retry(times = 2, backoff = "10ms"))]
     async fn pack(&self, order: Order, cx: &StepContext) -> anyhow::Result<Parcel> {
         self.ran(cx);
+        tokio::time::sleep(Duration::from_millis(order.packing)).await;
         if cx.attempt() <= order.failures {
             anyhow::bail!("out of tape\nat attempt {}", cx.attempt());
         }

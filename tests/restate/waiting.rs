@@ -110,6 +110,22 @@ async fn to_wait_for_a_limit_is_not_to_take_long() {
     assert_eq!(turns, (0..40).collect::<Vec<_>>());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_step_that_ends_after_its_task_was_cancelled_counts() {
+    let (server, queue) = (Server::impatient().await, Queue::default());
+    let _working = Working::on(&server, queue.clone()).await;
+    let run = start(&server, "late", [3_500]);
+    crate::until("it has its turn", || !queue.turns().is_empty()).await;
+    // The server has said by then that it hears no more of this call.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.cancel("late/0").await;
+    let results = run.await.unwrap();
+    let error = results[0].outcome.as_ref().unwrap_err();
+    assert_eq!(error.to_string(), "turn: cancelled (1 attempt)");
+    assert_eq!(queue.turns(), [0]);
+}
+
 /// What was said in this thread.
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<u8>>>);

@@ -2,6 +2,7 @@
 //! whichever process is there to take the next one.
 //!
 //! * [`wire`]: a task and what becomes of it, as JSON.
+//! * [`fingerprint`]: what it is told by from others.
 //! * [`walk`]: a task's way through its steps, over what the engine has to offer ([`History`]).
 //! * [`progress`]: how far it has come.
 //! * [`places`]: what bounds the steps in this process.
@@ -9,6 +10,7 @@
 //! * [`pipeline`]: what the steps of a blueprint are told by.
 
 mod executing;
+mod fingerprint;
 mod pipeline;
 mod places;
 mod progress;
@@ -19,7 +21,8 @@ mod walk;
 mod walked;
 mod wire;
 
+pub(crate) use self::fingerprint::fingerprint;
 pub(crate) use self::pipeline::pipeline;
 pub(crate) use self::places::Places;
 pub(crate) use self::walk::{End, History, Interrupted, Walk};
-pub(crate) use self::wire::{Completed, Failed, Record, Submission, fingerprint, raw};
+pub(crate) use self::wire::{Completed, Failed, Record, Submission, raw};

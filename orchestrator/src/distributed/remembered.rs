@@ -20,6 +20,12 @@ pub(super) enum Op {
     /// Fails so many times.
     Flaky(u32),
     Fail,
+    /// Fails, at such length.
+    Rant(usize),
+    /// Gives what can be written, and not be read.
+    Lose,
+    #[serde(skip_deserializing)]
+    Lost,
     Panic,
     /// Ends the task before its last step.
     Exit,
@@ -65,6 +71,12 @@ impl Blueprint for Does {
                 failure,
                 again: None,
             },
+            Op::Rant(length) => Advance::Failed {
+                failure: StepFailure::failed(anyhow::anyhow!("ä".repeat(length / 2))),
+                again: None,
+            },
+            Op::Lose => Advance::Next(vec![Op::Lost]),
+            Op::Lost => unreachable!("it is lost"),
             Op::Panic => panic!("as it is asked to"),
             Op::Exit => Advance::Done(77),
         }
@@ -191,6 +203,8 @@ pub(super) struct Cancelled<'a> {
     remembered: Remembered<'a>,
     after: usize,
     told: AtomicBool,
+    /// Whether the attempt that it is at is made: who is cancelled in a step learns it when that has ended.
+    pub(super) is_made: bool,
 }
 
 impl<'a> Cancelled<'a> {
@@ -199,6 +213,7 @@ impl<'a> Cancelled<'a> {
             remembered,
             after,
             told: AtomicBool::new(false),
+            is_made: true,
         }
     }
 
@@ -217,8 +232,7 @@ impl History for Cancelled<'_> {
         if !self.is_cancelled() {
             return self.remembered.record(name, attempt).await;
         }
-        // Who is cancelled in a step learns it when that has ended; who was before does not begin it.
-        if self.remembered.entries.lock().unwrap().len() == self.after {
+        if self.is_made && self.remembered.entries.lock().unwrap().len() == self.after {
             attempt.await.unwrap();
         }
         Err(Interrupted::Cancelled)

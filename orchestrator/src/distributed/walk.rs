@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::executing::Executing;
+use super::fingerprint::fingerprint;
 use super::pipeline::steps;
 use super::places::Places;
 use super::progress::Progress;
-use super::wire::{CameTo, Failed, Kind, Record, State, Submission, fingerprint, raw};
+use super::wire::{CameTo, Failed, Kind, Record, State, Submission, raw};
 use crate::context::RunContext;
 use crate::engine::{contain, contained, message};
 use crate::{Advance, Durable, StepContext, StepFailure, TaskId};
@@ -97,15 +99,15 @@ impl<B: Durable> Walk<B> {
             is_new: true,
         };
         loop {
-            let begun = AtomicBool::new(false);
-            let attempt = self.attempt(&progress, cx(progress.attempt), history, &begun);
+            let waits = AtomicBool::new(false);
+            let attempt = self.attempt(&progress, cx(progress.attempt), history, &waits);
             let came_to = match history.record(progress.name(), attempt).await {
                 Ok(record) => self.read(record)?,
                 Err(Interrupted::Broken(message)) => CameTo::Failed {
                     kind: Kind::Failed,
                     message,
                 },
-                Err(Interrupted::Cancelled) => self.cancelled(begun.into_inner(), history).await?,
+                Err(Interrupted::Cancelled) => self.cancelled(!waits.into_inner(), history).await?,
             };
             let (pause, next) = match came_to {
                 CameTo::Waits => continue,
@@ -142,7 +144,8 @@ impl<B: Durable> Walk<B> {
     }
 
     /// What a task comes to that was cancelled at an attempt. It is to be the same in each process that brings
-    /// the task to its end, where the attempt is not made: so it is recorded.
+    /// the task to its end, where the attempt is not made: so it is recorded. An attempt that may have begun, in
+    /// another process, counts.
     async fn cancelled(&self, begun: bool, history: &impl History) -> anyhow::Result<CameTo> {
         let record = self.record(CameTo::Cancelled { begun });
         let recorded = history.record("cancelled".to_owned(), async { Ok(record) });
@@ -182,14 +185,16 @@ impl<B: Durable> Walk<B> {
         progress: &Progress,
         cx: StepContext,
         history: &impl History,
-        begun: &AtomicBool,
+        waits: &AtomicBool,
     ) -> anyhow::Result<Record> {
         let State { step, value } = &progress.stands;
         let came_to = match contained(|| B::decode(step, value.get())) {
-            Ok(state) => self.advance(state, cx, history, begun).await,
+            Ok(state) => self.advance(state, cx, history, waits).await,
             // Nothing is recorded of it, and who sent it is there to be told.
             Err(error) if progress.is_new => CameTo::Unread {
-                message: format!("the input is none that this worker can read: {error:#}"),
+                message: shortened(format!(
+                    "the input is none that this worker can read: {error:#}"
+                )),
             },
             Err(error) => {
                 return Err(error.context(format!(
@@ -206,10 +211,11 @@ impl<B: Durable> Walk<B> {
         state: B::State,
         mut cx: StepContext,
         history: &impl History,
-        begun: &AtomicBool,
+        waits: &AtomicBool,
     ) -> CameTo {
         let position = B::position(&state);
         cx.enter(position);
+        waits.store(true, Ordering::Relaxed);
         let place = tokio::select! {
             biased;
             place = self.places.enter(position) => place,
@@ -219,7 +225,7 @@ impl<B: Durable> Walk<B> {
             // The engine has it begin elsewhere, as soon as it sees that this process is gone.
             std::future::pending::<()>().await;
         }
-        begun.store(true, Ordering::Relaxed);
+        waits.store(false, Ordering::Relaxed);
         let mut executing = Executing::begin(self, &cx);
         let advanced = contain(async { self.blueprint.advance(state, &cx).await }).await;
         executing.is_through = true;
@@ -241,7 +247,7 @@ impl<B: Durable> Walk<B> {
                 again: Some((_, pause)),
             }) => Ok(CameTo::Again {
                 ms: millis(pause),
-                because: failure.cause(),
+                because: shortened(failure.cause()),
             }),
             Ok(Advance::Failed {
                 failure,
@@ -256,6 +262,9 @@ impl<B: Durable> Walk<B> {
 
 fn written<B: Durable>(state: &B::State) -> anyhow::Result<State> {
     let (step, json) = contained(|| B::encode(state))?;
+    // A float that is no number, say: nobody could go on from there.
+    contained(|| B::decode(step, &json).map(drop))
+        .context("what the step gave can't be read back from JSON")?;
     Ok(State {
         step: step.to_owned(),
         value: raw(json)?,
@@ -265,8 +274,20 @@ fn written<B: Durable>(state: &B::State) -> anyhow::Result<State> {
 fn failed(failure: &StepFailure) -> CameTo {
     CameTo::Failed {
         kind: failure.kind().into(),
-        message: failure.cause(),
+        message: shortened(failure.cause()),
     }
+}
+
+/// A message that a server takes, however often it is written into another as JSON.
+fn shortened(mut message: String) -> String {
+    const LONGEST: usize = 64 << 10;
+    if message.len() > LONGEST {
+        let all = format!("... ({} bytes)", message.len());
+        let end = (0..=LONGEST).rev().find(|&at| message.is_char_boundary(at));
+        message.truncate(end.unwrap_or_default());
+        message.push_str(&all);
+    }
+    message
 }
 
 /// In milliseconds that have begun: a delay is never shortened.

@@ -163,6 +163,29 @@ async fn a_step_that_was_never_begun_has_no_attempts() {
 }
 
 #[tokio::test]
+async fn a_step_that_may_have_begun_in_another_process_counts() {
+    let entries = Mutex::default();
+    let mut history = Cancelled::after(0, Remembered::by(&entries, usize::MAX));
+    history.is_made = false;
+    let end = walk().walk(task(&[]), &history).await.unwrap();
+    assert!(matches!(end, End::Failed(failed) if failed.attempts == 1));
+}
+
+#[test]
+fn a_long_message_is_shortened() {
+    let (end, ..) = walked(&[Op::Rant(70_000)], &[]);
+    assert!(end.contains("ä... (70000 bytes)"), "{end}");
+    assert!(end.len() < 66_000, "{}", end.len());
+}
+
+#[test]
+fn what_can_not_be_read_back_fails_the_step_that_gave_it() {
+    let (end, attempts, _) = walked(&[Op::Nothing, Op::Lose], &[0, 1]);
+    assert!(end.contains("can't be read back"), "{end}");
+    assert_eq!(attempts, 2, "once more for the life that was lost");
+}
+
+#[tokio::test]
 async fn an_input_that_can_not_be_read_fails_and_a_later_value_is_waited_for() {
     let entries = Mutex::default();
     let history = Remembered::by(&entries, usize::MAX);

@@ -1,10 +1,9 @@
 //! A task and what becomes of it, as JSON that a distributed engine stores and sends.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::{StepFailure, TaskError, TaskErrorKind, fnv};
+use crate::{StepFailure, TaskError, TaskErrorKind};
 
 /// The most bytes of a value as JSON: what engines take in a message (Restate 32 MiB), with room for what is sent
 /// along.
@@ -68,7 +67,7 @@ pub(crate) enum CameTo {
     },
     /// To its end: it was cancelled.
     Cancelled {
-        /// Whether the attempt that it was at had begun.
+        /// Whether the attempt that it was at may have begun.
         begun: bool,
     },
     /// Nowhere: its input can't be read.
@@ -145,40 +144,6 @@ impl Failed {
     }
 }
 
-/// What tells a task from others that are submitted in its place: a hash of its id and its input, with the
-/// fields of its maps in order, since a hash map has them in another one in each process.
-pub(crate) fn fingerprint(id: u64, input: &RawValue) -> String {
-    let mut text = format!("{id} ");
-    match serde_json::from_str(input.get()) {
-        Ok(value) => sorted(&value, &mut text),
-        Err(_) => text.push_str(input.get()),
-    }
-    format!("{:016x}", fnv::hash(&text))
-}
-
-fn sorted(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by_key(|(name, _)| *name);
-            for (name, value) in fields {
-                text.push_str(&serde_json::Value::from(name.as_str()).to_string());
-                sorted(value, text);
-                text.push(',');
-            }
-            text.push('}');
-        }
-        Value::Array(values) => {
-            for value in values {
-                sorted(value, text);
-                text.push(',');
-            }
-            text.push(']');
-        }
-        other => text.push_str(&other.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,21 +199,5 @@ mod tests {
             let read: Record = serde_json::from_str(&json).unwrap();
             assert_eq!(format!("{read:?}"), format!("{record:?}"), "{json}");
         }
-    }
-
-    #[test]
-    fn tasks_of_another_id_or_input_are_told_apart() {
-        let task = fingerprint(1, &raw("2"));
-        assert_eq!(task, fingerprint(1, &raw("2")));
-        assert_ne!(task, fingerprint(2, &raw("2")));
-        assert_ne!(task, fingerprint(1, &raw("3")));
-        assert_ne!(fingerprint(1, &raw("12")), fingerprint(11, &raw("2")));
-        let one = raw(r#"{"a": [1, {"c": 2, "b": 3}], "d": null}"#);
-        let same = raw(r#"{"d":null,"a":[1,{"b":3,"c":2}]}"#);
-        assert_eq!(fingerprint(1, &one), fingerprint(1, &same));
-        assert_ne!(
-            fingerprint(1, &raw("[[1],2]")),
-            fingerprint(1, &raw("[[1,2]]"))
-        );
     }
 }

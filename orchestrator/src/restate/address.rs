@@ -10,14 +10,16 @@ use reqwest::Url;
 pub(super) struct Address(Url);
 
 impl Address {
-    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
-        // The URL is not repeated: it may hold a password.
-        let mut url: Url = url.parse().context("is no URL")?;
+    /// `what` is what people know it by. The URL itself is not repeated: it may hold a password.
+    pub(super) fn new(what: &str, url: &str) -> anyhow::Result<Self> {
+        let mut url: Url = url
+            .parse()
+            .with_context(|| format!("{what} is no URL of the scheme http or https"))?;
         ensure!(
             matches!(url.scheme(), "http" | "https") && url.has_host(),
-            "is no URL of the scheme http or https"
+            "{what} is no URL of the scheme http or https"
         );
-        ensure!(url.query().is_none(), "has a query");
+        ensure!(url.query().is_none(), "{what} has a query");
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
@@ -63,12 +65,12 @@ mod tests {
 
     #[test]
     fn a_password_is_sent_and_not_shown() {
-        let address = Address::new("http://me:secret@host:8080/base").unwrap();
+        let address = Address::new("it", "http://me:secret@host:8080/base").unwrap();
         assert_eq!(address.to_string(), "http://host:8080/base");
         let url = address.join("Ship/run");
         assert_eq!(url.as_str(), "http://me:secret@host:8080/base/Ship/run");
         for bad in ["me:secret@host", "ftp://me:secret@host/", "http://secret@"] {
-            let error = format!("{:#}", Address::new(bad).unwrap_err());
+            let error = format!("{:#}", Address::new("it", bad).unwrap_err());
             assert!(!error.contains("secret"), "{error}");
         }
     }

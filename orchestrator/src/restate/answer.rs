@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn read(status: u16, is_of_task: bool, body: &str, is_known: bool) -> anyhow::Result<Answer> {
-        let from = Address::new("http://host:8080").unwrap();
+        let from = Address::new("it", "http://host:8080").unwrap();
         let response = Response {
             status: StatusCode::from_u16(status).unwrap(),
             is_of_task,

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use tokio::time::Instant;
 
 use super::RestateError;
@@ -85,7 +85,7 @@ impl<B: Durable> Client<B> {
     ///
     /// If `reqwest` was built for a rustls without a crypto provider, and none is installed.
     pub fn new(ingress: impl AsRef<str>) -> Result<Self, RestateError> {
-        let address = Address::new(ingress.as_ref()).context("the URL of the ingress")?;
+        let address = Address::new("the URL of the ingress", ingress.as_ref())?;
         Ok(Self {
             ingress: Ingress::new(address)?,
             run: None,
@@ -131,7 +131,8 @@ impl<B: Durable> Client<B> {
 
     /// Sends requests by this HTTP client: one that has headers of its own to send, or trusts other
     /// certificates. Its connections are its own affair: by HTTP/2 a server takes some 200 requests at a
-    /// time on one, where a client of ours opens others.
+    /// time on one, where a client of ours opens others, and asks those that are silent whether they still
+    /// stand (`http2_keep_alive_interval`).
     pub fn http(mut self, client: reqwest::Client) -> Self {
         self.ingress.lanes = Lanes::given(client);
         self

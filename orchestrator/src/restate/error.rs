@@ -6,7 +6,8 @@ use std::fmt;
 /// What keeps a worker from serving, or a client from beginning: a URL that is none, an address that is in
 /// use, a server that refuses a registration.
 ///
-/// It displays as one line with its causes.
+/// It displays as what happened, and where; its [source](Error::source) says why, where that is somebody else's
+/// error. As `Debug` it says both, as a program does that returns it from `main`.
 pub struct RestateError(anyhow::Error);
 
 impl From<anyhow::Error> for RestateError {
@@ -17,7 +18,7 @@ impl From<anyhow::Error> for RestateError {
 
 impl fmt::Display for RestateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.0)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

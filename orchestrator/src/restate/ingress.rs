@@ -18,6 +18,7 @@ pub(super) struct Ingress {
     /// How long it may be out of reach.
     patience: Duration,
     reached: Mutex<Reached>,
+    looked: tokio::sync::Mutex<Option<Looked>>,
 }
 
 /// How it went so far.
@@ -25,43 +26,22 @@ pub(super) struct Ingress {
 struct Reached {
     /// Whether it ever answered for a task.
     ever: bool,
-    /// Since when it gives none.
+    /// Since when it is out of reach.
     out_since: Option<Instant>,
-    /// When it last said that it is there.
-    seen: Option<Instant>,
 }
 
-impl Reached {
-    /// It has answered for a task.
-    fn answered(&mut self) {
-        *self = Self {
-            ever: true,
-            ..Self::default()
-        };
-    }
-
-    /// It has said that it is there.
-    fn saw(&mut self) {
-        self.out_since = None;
-        self.seen = Some(Instant::now());
-    }
-
-    /// Whether it has just said so.
-    fn is_seen(&self) -> bool {
-        self.seen.is_some_and(|at| at.elapsed() < SEEN)
-    }
-
-    /// It is out of reach: for longer than this?
-    fn is_out_for(&mut self, patience: Duration) -> bool {
-        let since = *self.out_since.get_or_insert_with(Instant::now);
-        since.elapsed() > patience
-    }
+/// What was seen the last time that somebody looked.
+#[derive(Debug)]
+struct Looked {
+    at: Instant,
+    /// Whether it is well; or that nobody is there, and why.
+    seen: Result<bool, String>,
 }
 
 /// How long it is waited for as long as it was never reached: what is wrong then is the URL, mostly.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// How long it counts as being there when it has said so, and how long it may take to say so.
+/// For how long what was seen holds, and how long it may take to be seen.
 const SEEN: Duration = Duration::from_secs(1);
 const PROBE: Duration = Duration::from_secs(5);
 
@@ -75,6 +55,7 @@ impl Ingress {
             address,
             patience: Duration::from_secs(300),
             reached: Mutex::default(),
+            looked: tokio::sync::Mutex::default(),
         })
     }
 
@@ -85,9 +66,19 @@ impl Ingress {
 
     /// Submits a task, unless one was under this key, and waits for what comes of it.
     pub(super) async fn call(&self, service: &str, key: &str, body: String) -> Answer {
+        // A task may take hours to answer, and who never says anything would be waited for.
+        if !self.is_known()
+            && let Err(why) = self.look().await
+        {
+            return self.out_of_reach(anyhow::Error::msg(why));
+        }
         match self.ask(service, key, body).await {
             Ok(answer) => answer,
-            Err(why) => self.unreached(why).await,
+            Err(_) if self.look().await == Ok(true) => {
+                self.reached().out_since = None;
+                Answer::None
+            }
+            Err(why) => self.out_of_reach(why),
         }
     }
 
@@ -124,36 +115,46 @@ impl Ingress {
         };
         let answer = response.read(service, &self.address, self.is_known())?;
         if is_of_task {
-            self.reached().answered();
+            *self.reached() = Reached {
+                ever: true,
+                out_since: None,
+            };
         }
         Ok(answer)
     }
 
-    /// There was no answer, for this reason. It is asked for again, unless the server is out of reach for too
-    /// long: a task may take hours to answer, so it is the server itself that is looked at.
-    async fn unreached(&self, why: anyhow::Error) -> Answer {
-        if self.reached().is_seen() {
-            return Answer::None;
-        }
-        if self.is_there().await {
-            self.reached().saw();
-            return Answer::None;
-        }
+    /// It is out of reach, for this reason: it is asked again, unless it is so for too long.
+    fn out_of_reach(&self, why: anyhow::Error) -> Answer {
         let patience = self.patience();
-        if self.reached().is_out_for(patience) {
+        let since = *self.reached().out_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > patience {
             return Answer::Never(why.context(format!("out of reach for {patience:?}")));
         }
         Answer::None
     }
 
-    /// Whether there is a server, and it takes requests.
-    async fn is_there(&self) -> bool {
-        let Ok(place) = self.lanes.place() else {
-            return false;
-        };
+    /// Looks whether somebody is there, and well; one looks for all who want to know.
+    async fn look(&self) -> Result<bool, String> {
+        let mut looked = self.looked.lock().await;
+        if let Some(Looked { at, seen }) = &*looked
+            && at.elapsed() < SEEN
+        {
+            return seen.clone();
+        }
+        let seen = self.probe().await.map_err(|error| format!("{error:#}"));
+        *looked = Some(Looked {
+            at: Instant::now(),
+            seen: seen.clone(),
+        });
+        seen
+    }
+
+    async fn probe(&self) -> anyhow::Result<bool> {
+        let place = self.lanes.place()?;
         let probe = place.client().get(self.address.join("restate/health"));
         let answer = probe.timeout(PROBE).send().await;
-        answer.is_ok_and(|answer| answer.status().is_success())
+        let answer = answer.map_err(|error| explain(error, "the ingress", &self.address))?;
+        Ok(answer.status().is_success())
     }
 
     fn reached(&self) -> MutexGuard<'_, Reached> {
@@ -165,20 +166,30 @@ impl Ingress {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn to_have_been_seen_lasts_no_longer_for_being_asked() {
-        let mut reached = Reached::default();
-        reached.saw();
-        for _ in 0..9 {
-            tokio::time::advance(SEEN / 10).await;
-            assert!(reached.is_seen());
+    /// An ingress that nobody is at.
+    fn nobody() -> Ingress {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Ingress {
+            lanes: Lanes::given(client),
+            ..Ingress::new(Address::new("it", &address).unwrap()).unwrap()
         }
-        tokio::time::advance(SEEN / 10).await;
-        assert!(!reached.is_seen());
-        assert!(!reached.is_out_for(SEEN));
-        tokio::time::advance(SEEN * 2).await;
-        assert!(reached.is_out_for(SEEN));
-        reached.saw();
-        assert!(!reached.is_out_for(SEEN));
+    }
+
+    async fn call(ingress: &Ingress) -> Answer {
+        ingress.call("Ship", "key", String::new()).await
+    }
+
+    #[tokio::test]
+    async fn who_is_not_there_is_asked_again_until_the_patience_ends() {
+        let mut ingress = nobody();
+        ingress.set_patience(Duration::from_millis(100));
+        assert!(matches!(call(&ingress).await, Answer::None));
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let Answer::Never(why) = call(&ingress).await else {
+            panic!("it is still asked")
+        };
+        assert!(why.to_string().contains("out of reach for 100ms"));
     }
 }

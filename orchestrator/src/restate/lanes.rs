@@ -2,12 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::Client;
 
 /// How many requests are sent by one connection at once. A server takes no more than some 200, and what is
 /// beyond that would wait for those.
 const STREAMS: usize = 100;
+
+/// How long a connection may take to be made, and be silent before it is asked whether it still stands.
+const CONNECT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Clients with a connection each; or one that was given, whose connections are its own affair.
 #[derive(Debug)]
@@ -63,7 +68,12 @@ impl Lanes {
     }
 
     fn client(&self) -> reqwest::Result<Client> {
-        let client = Client::builder().no_proxy();
+        // A request is silent for as long as its task takes. So it is the connection that has to give signs of life.
+        let client = Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE * 2);
         if self.over_tls {
             // There it is agreed upon which version of HTTP is spoken.
             return client.build();

@@ -126,9 +126,9 @@
 //!   (the client's [`concurrency`](crate::Orchestrator::concurrency)), or set that timeout higher.
 //! * **What is logged**: a worker warns by [`tracing`] of tasks that do not go on. The SDK (target `restate_sdk`)
 //!   also warns of each call that a server ends while its task waits, `Suspended invocation`, which is as it should be.
-//! * **Values** are JSON, with its limits: a float that is no number can't be read again, `Some(None)` comes
-//!   back as `None`. A server takes messages of up to 32 MiB: a task fails whose input, value between steps or
-//!   output is larger. An input is told from another by its JSON, with the fields of maps in order; a `HashSet`
+//! * **Values** are JSON, with its limits: `Some(None)` comes back as `None`, and a step fails that gives what can't
+//!   be read back, such as a float that is no number. A server takes messages of up to 32 MiB: a task fails whose
+//!   input, value between steps or output is larger. What an error says is cut after 64 KiB. An input is told from another by its JSON, with the fields of maps in order; a `HashSet`
 //!   has no order, so use a `BTreeSet` where a run is to be gone on with.
 //! * **What has ended is kept for a day**, on the server's disk; [`Worker::retention`] says how long.
 //!
@@ -167,6 +167,8 @@ mod server;
 mod service;
 mod worker;
 
+use std::time::Duration;
+
 pub use self::client::{Client, ClientState, Submitted};
 pub use self::error::RestateError;
 pub use self::worker::Worker;
@@ -179,6 +181,9 @@ const FAILED: u16 = 422;
 
 /// The code for a task that somebody cancelled.
 const CANCELLED: u16 = 409;
+
+/// What is longer is this long to a server, whose calendar and timers end somewhere.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Under what a service tells the fingerprint of its steps, and their names.
 const PIPELINE: &str = "orchestrator.pipeline";

@@ -29,6 +29,12 @@ struct Known {
     services: Vec<KnownService>,
 }
 
+/// What a server says of an error.
+#[derive(Deserialize)]
+struct Said {
+    message: String,
+}
+
 #[derive(Debug, Deserialize)]
 struct KnownService {
     name: String,
@@ -42,13 +48,13 @@ struct KnownService {
 /// other steps than it had: its tasks that are under way would be called with these.
 pub(super) async fn register(admin: &str, url: &str, served: &[Served]) -> anyhow::Result<()> {
     // It is in the server's messages, too, so it has nothing in it that is secret.
-    let address = Address::new(url).context("the URL to advertise")?;
+    let address = Address::new("the URL to advertise", url)?;
     ensure!(
         !address.has_secrets(),
         "the URL to advertise has a user name or a password"
     );
-    let url: Url = url.parse().context("the URL to advertise is none")?;
-    let admin = Address::new(admin).context("the URL of the admin API")?;
+    let url: Url = url.parse().context("the URL to advertise is no URL")?;
+    let admin = Address::new("the URL of the admin API", admin)?;
     let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let known = post(&client, &admin, &url, false).await?;
     for service in &known.services {
@@ -97,17 +103,17 @@ async fn post(client: &Client, admin: &Address, url: &Url, force: bool) -> anyho
                     format!("the admin API at {admin} gave no answer of its own")
                 });
             }
-            // As long as it does not lead a cluster yet.
-            StatusCode::SERVICE_UNAVAILABLE if Instant::now() < until => {
+            // It does not lead a cluster yet, or is not behind its proxy yet.
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE if Instant::now() < until => {
                 tokio::time::sleep(PAUSE).await;
             }
-            status => {
-                let said = String::from_utf8_lossy(&body);
-                bail!(
-                    "the server at {admin} does not register {url}: {status}: {}",
-                    said.trim()
-                )
-            }
+            status => match serde_json::from_slice(&body) {
+                Ok(Said { message }) => {
+                    bail!("the server at {admin} does not register {url}: {status}: {message}")
+                }
+                // It is not repeated: whoever says it may tell secrets.
+                Err(_) => bail!("{admin} answers {status}, and nothing that an admin API says"),
+            },
         }
     }
 }

@@ -9,15 +9,17 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::graceful::GracefulShutdown;
 use restate_sdk::endpoint::Endpoint;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::line::{Answering, Line};
+
+/// The paths of a worker that have but one segment.
+const KNOWN: [&str; 2] = ["/health", "/discover"];
 
 /// How long nobody is let in after one could not be: for want of file descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -27,7 +29,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const QUIET: Duration = Duration::from_millis(300);
 
 /// Serves until the shutdown, and then until no step executes any more, for the grace time at most. Dropping
-/// it drops what it serves.
+/// it drops what it serves. Nobody new is let in then, but is left before the door: who is turned away takes
+/// the worker for broken, too.
 pub(super) async fn serve(
     listener: TcpListener,
     endpoint: Endpoint,
@@ -35,7 +38,6 @@ pub(super) async fn serve(
     grace: Duration,
     executing: &AtomicUsize,
 ) {
-    let graceful = GracefulShutdown::new();
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -51,7 +53,6 @@ pub(super) async fn serve(
                 let service = service_fn(move |request| answer(&endpoint, request));
                 let connection = http2::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service);
-                let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!("a connection broke: {error}");
@@ -66,13 +67,11 @@ pub(super) async fn serve(
             }
         }
     }
-    drop(listener);
-    // Tasks that wait keep their calls open, which is no reason to wait for them.
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = quiet(executing) => {}
-        () = tokio::time::sleep(grace) => {}
-    }
+    // Connections stay as they are: a server that is told of their end while it opens calls takes them for
+    // broken, with all the calls that they carry. What is called now begins no step. Tasks that wait keep their
+    // calls open, which is no reason to wait for them.
+    let _ = tokio::time::timeout(grace, quiet(executing)).await;
+    drop((listener, connections));
 }
 
 /// Answers a call: what it takes is done as the response is sent.
@@ -80,7 +79,11 @@ fn answer(
     endpoint: &Endpoint,
     request: Request<Incoming>,
 ) -> Ready<Result<Response<Answering>, Infallible>> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    // The SDK looks at the last three segments of a path, and does not expect that there are fewer.
+    if head.uri.path().split('/').count() < 3 && !KNOWN.contains(&head.uri.path()) {
+        head.uri = Uri::from_static("/no/such/path");
+    }
     let line = Line::new(body);
     let request = Request::from_parts(head, line.clone());
     let response = endpoint.handle(request);

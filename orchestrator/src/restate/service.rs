@@ -12,14 +12,11 @@ use restate_sdk::service::macro_support::{ServiceBoxFuture, service_definition};
 use restate_sdk::service::{Service, ServiceDefinition};
 use serde_json::json;
 
-use super::{CANCELLED, FAILED, HANDLER, PIPELINE, STEPS, line};
+use super::{CANCELLED, CENTURY, FAILED, HANDLER, PIPELINE, STEPS, line};
 use crate::distributed::{
     Completed, End, History, Interrupted, Record, Submission, Walk, fingerprint, pipeline,
 };
 use crate::{Durable, StepInfo};
-
-/// A server has no timer for what is further off than its calendar goes. Nobody waits for a century.
-const LONGEST_PAUSE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What a server is told of a blueprint: a service under its name.
 ///
@@ -125,7 +122,7 @@ impl History for Context<'_> {
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        let slept = self.0.sleep(pause.min(LONGEST_PAUSE)).await;
+        let slept = self.0.sleep(pause.min(CENTURY)).await;
         slept.map_err(|error| interrupted(&error))
     }
 

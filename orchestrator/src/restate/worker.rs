@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio_util::sync::CancellationToken;
 
 use super::registration::{Served, register};
-use super::{RestateError, server, service};
+use super::{CENTURY, RestateError, server, service};
 use crate::Durable;
 use crate::distributed::{Places, Walk, pipeline};
 
@@ -77,9 +77,9 @@ impl Settings {
 
     fn options(&self) -> ServiceOptions {
         ServiceOptions::new()
-            .idempotency_retention(self.retention)
-            .journal_retention(self.retention)
-            .abort_timeout(self.longest_step)
+            .idempotency_retention(self.retention.min(CENTURY))
+            .journal_retention(self.retention.min(CENTURY))
+            .abort_timeout(self.longest_step.min(CENTURY))
             // For what concerns the worker alone, such as other code. Never given up: by the server's own
             // policy a task would be paused after an hour, and wait for somebody to resume it.
             .retry_policy_initial_interval(Duration::from_millis(500))

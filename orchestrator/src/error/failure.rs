@@ -128,12 +128,12 @@ impl StepFailure {
         self.0.is_of_the_run
     }
 
-    /// Whether a further attempt is of no use: the error was marked by [`permanent`].
+    /// Whether a further attempt is of no use: the error was marked by [`permanent`](crate::permanent).
     pub fn is_permanent(&self) -> bool {
         self.0.permanent
     }
 
-    /// The pause that the error asks for, if it was marked by [`retry_after`].
+    /// The pause that the error asks for, if it was marked by [`retry_after`](crate::retry_after).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -89,8 +89,8 @@
 //! A task is cancelled by its invocation's id, with `restate invocations cancel`, in the console, or by a
 //! `PATCH` of `/invocations/ID/cancel` at the admin API. If it waits, in a delay, for another attempt or for
 //! a `limit` or a `rate`, it ends at once; if a step of it executes, when that has ended. Its result is an
-//! error of the kind [`Cancelled`](crate::TaskErrorKind::Cancelled), with the step. Its key in the table
-//! `sys_invocation` is the run's name and its place, `orders-of-monday/7`.
+//! error of the kind [`Cancelled`](crate::TaskErrorKind::Cancelled), with the step; an attempt that may have
+//! begun counts. Its key in the table `sys_invocation` is the run's name and its place, `orders-of-monday/7`.
 //!
 //! # Changed code
 //!

@@ -1,6 +1,8 @@
 //! A proxy before the ingress, which says things of its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use orchestrator::restate::Client;
@@ -12,7 +14,7 @@ use crate::server::Server;
 use crate::trace::{Order, Trace};
 use crate::worker::Working;
 
-/// What is said to a request of this number and text; if nothing, it goes on to the ingress.
+/// What is said to a task of this number and in these words; if nothing, it goes on to the ingress.
 type Says = fn(usize, &str) -> Option<(u16, &'static str)>;
 
 async fn gateway(server: &Server, says: Says) -> String {
@@ -20,15 +22,19 @@ async fn gateway(server: &Server, says: Says) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        for count in 0.. {
-            let (mut from, _) = listener.accept().await.unwrap();
+        let counted = Arc::new(AtomicUsize::new(0));
+        while let Ok((mut from, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
             tokio::spawn(async move {
                 let mut begin = [0; 4096];
                 let length = from.read(&mut begin).await.unwrap();
                 let begin = &begin[..length];
-                if let Some((status, body)) = says(count, &String::from_utf8_lossy(begin)) {
-                    answer(&mut from, status, body).await;
-                    return;
+                // Whether the server is well is asked, too.
+                if begin.starts_with(b"POST") {
+                    let count = counted.fetch_add(1, Ordering::Relaxed);
+                    if let Some((status, body)) = says(count, &String::from_utf8_lossy(begin)) {
+                        return answer(&mut from, status, body).await;
+                    }
                 }
                 let mut to = TcpStream::connect(ingress).await.unwrap();
                 to.write_all(begin).await.unwrap();

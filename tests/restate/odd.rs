@@ -145,6 +145,31 @@ async fn what_is_too_much_for_a_server_fails_its_task() {
     assert!(errors[2].starts_with(unread), "{}", errors[2]);
 }
 
+struct NoNumber;
+
+#[blueprint]
+impl NoNumber {
+    #[step]
+    async fn only(&self, (): ()) -> f64 {
+        f64::INFINITY
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn an_output_that_can_not_be_read_back_fails_its_step() {
+    let server = Server::start().await;
+    let _working = Working::on(&server, NoNumber).await;
+    let client = Client::<NoNumber>::new(server.ingress()).unwrap();
+    let results = client
+        .orchestrator()
+        .execute_tasks([Task::new(1, ())])
+        .await;
+    let error = results[0].outcome.as_ref().unwrap_err().to_string();
+    let unread = "only: what the step gave can't be read back from JSON";
+    assert!(error.starts_with(unread), "{error}");
+}
+
 struct Unit;
 
 #[blueprint]

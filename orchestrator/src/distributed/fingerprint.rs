@@ -1,9 +1,7 @@
 //! What tells a task from others that are submitted in its place: [`fingerprint`].
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::fnv;
@@ -19,33 +17,41 @@ pub(crate) fn fingerprint(id: u64, input: &RawValue) -> String {
     format!("{:016x}", fnv::hash(&text))
 }
 
-/// The fields of a map, of which one that is named twice counts once.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Fields<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
-
 fn sorted(json: &str, depth: usize, text: &mut String) {
-    if depth == 0 {
-        text.push_str(json);
-    } else if let Ok(Fields(fields)) = serde_json::from_str(json) {
-        text.push('{');
-        for (name, value) in fields {
-            text.push_str(&serde_json::Value::from(name).to_string());
-            text.push(':');
-            sorted(value.get(), depth - 1, text);
-            text.push(',');
-        }
-        text.push('}');
-    } else if let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(json) {
-        text.push('[');
-        for value in values {
-            sorted(value.get(), depth - 1, text);
-            text.push(',');
-        }
-        text.push(']');
-    } else {
+    let read = match json.as_bytes().first() {
+        _ if depth == 0 => None,
+        Some(b'{') => fields(json, depth, text),
+        Some(b'[') => values(json, depth, text),
+        _ => None,
+    };
+    if read.is_none() {
         text.push_str(json);
     }
+}
+
+/// Of fields that have the same name the last one counts.
+fn fields(json: &str, depth: usize, text: &mut String) -> Option<()> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    text.push('{');
+    for (name, value) in fields {
+        text.push_str(&serde_json::Value::from(name).to_string());
+        text.push(':');
+        sorted(value.get(), depth - 1, text);
+        text.push(',');
+    }
+    text.push('}');
+    Some(())
+}
+
+fn values(json: &str, depth: usize, text: &mut String) -> Option<()> {
+    let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    text.push('[');
+    for value in values {
+        sorted(value.get(), depth - 1, text);
+        text.push(',');
+    }
+    text.push(']');
+    Some(())
 }
 
 #[cfg(test)]

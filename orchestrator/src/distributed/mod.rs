@@ -24,5 +24,5 @@ mod wire;
 pub(crate) use self::fingerprint::fingerprint;
 pub(crate) use self::pipeline::pipeline;
 pub(crate) use self::places::Places;
-pub(crate) use self::walk::{End, History, Interrupted, Walk};
+pub(crate) use self::walk::{End, History, Interrupted, Walk, shortened};
 pub(crate) use self::wire::{Completed, Failed, Record, Submission, raw};

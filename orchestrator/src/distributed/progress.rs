@@ -1,7 +1,9 @@
 //! How far a task has come: [`Progress`].
 
+use serde_json::value::RawValue;
+
 use super::walk::End;
-use super::wire::{Failed, Kind, State};
+use super::wire::{Completed, Failed, Kind, State};
 
 /// How far a task has come.
 pub(super) struct Progress {
@@ -21,6 +23,13 @@ impl Progress {
             1 => self.stands.step.clone(),
             attempt => format!("{} (attempt {attempt})", self.stands.step),
         }
+    }
+
+    pub(super) fn completed(self, output: Box<RawValue>) -> End {
+        End::Completed(Completed {
+            task: self.identity,
+            output,
+        })
     }
 
     pub(super) fn failed(self, attempts: u32, kind: Kind, message: String) -> End {

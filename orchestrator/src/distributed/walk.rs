@@ -13,7 +13,7 @@ use super::fingerprint::fingerprint;
 use super::pipeline::steps;
 use super::places::Places;
 use super::progress::Progress;
-use super::wire::{CameTo, Failed, Kind, Record, State, Submission, raw};
+use super::wire::{CameTo, Completed, Failed, Kind, Record, State, Submission, raw};
 use crate::context::RunContext;
 use crate::engine::{contain, contained, message};
 use crate::{Advance, Durable, StepContext, StepFailure, TaskId};
@@ -51,7 +51,7 @@ pub(crate) enum Interrupted {
 /// How a task ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    Completed(Box<RawValue>),
+    Completed(Completed),
     Failed(Failed),
 }
 
@@ -118,7 +118,7 @@ impl<B: Durable> Walk<B> {
                 CameTo::Next(next) => (0, Some(next)),
                 CameTo::Wait { ms, next } => (ms, Some(next)),
                 CameTo::Again { ms, .. } => (ms, None),
-                CameTo::Done(output) => return Ok(End::Completed(output)),
+                CameTo::Done(output) => return Ok(progress.completed(output)),
                 CameTo::Failed { kind, message } => {
                     let attempts = progress.attempt;
                     return Ok(progress.failed(attempts, kind, message));
@@ -151,8 +151,8 @@ impl<B: Durable> Walk<B> {
         let recorded = history.record("cancelled".to_owned(), async { Ok(record) });
         match recorded.await {
             Ok(record) => self.read(record),
-            // It was cancelled again.
-            Err(_) => Ok(CameTo::Cancelled { begun: false }),
+            // It was cancelled again, which tells nothing.
+            Err(_) => Ok(CameTo::Cancelled { begun: true }),
         }
     }
 
@@ -240,8 +240,7 @@ impl<B: Durable> Walk<B> {
                 let ms = millis(pause);
                 written::<B>(&state).map(|next| CameTo::Wait { ms, next })
             }
-            Ok(Advance::Done(output)) => contained(|| B::encode_output(&output))
-                .and_then(|json| Ok(CameTo::Done(raw(json)?))),
+            Ok(Advance::Done(output)) => output_written::<B>(&output).map(CameTo::Done),
             Ok(Advance::Failed {
                 failure,
                 again: Some((_, pause)),
@@ -263,13 +262,20 @@ impl<B: Durable> Walk<B> {
 fn written<B: Durable>(state: &B::State) -> anyhow::Result<State> {
     let (step, json) = contained(|| B::encode(state))?;
     // A float that is no number, say: nobody could go on from there.
-    contained(|| B::decode(step, &json).map(drop))
-        .context("what the step gave can't be read back from JSON")?;
+    contained(|| B::decode(step, &json).map(drop)).context(UNREADABLE)?;
     Ok(State {
         step: step.to_owned(),
         value: raw(json)?,
     })
 }
+
+fn output_written<B: Durable>(output: &B::Output) -> anyhow::Result<Box<RawValue>> {
+    let json = contained(|| B::encode_output(output))?;
+    contained(|| B::decode_output(&json).map(drop)).context(UNREADABLE)?;
+    raw(json)
+}
+
+const UNREADABLE: &str = "what the step gave can't be read back from JSON";
 
 fn failed(failure: &StepFailure) -> CameTo {
     CameTo::Failed {
@@ -279,7 +285,7 @@ fn failed(failure: &StepFailure) -> CameTo {
 }
 
 /// A message that a server takes, however often it is written into another as JSON.
-fn shortened(mut message: String) -> String {
+pub(crate) fn shortened(mut message: String) -> String {
     const LONGEST: usize = 64 << 10;
     if message.len() > LONGEST {
         let all = format!("... ({} bytes)", message.len());

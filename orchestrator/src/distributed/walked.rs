@@ -21,7 +21,7 @@ fn walked(ops: &[Op], lives: &[usize]) -> (String, usize, usize) {
         let life = pin!(walk.walk(task(ops), &history));
         if let Poll::Ready(end) = life.poll(&mut Context::from_waker(Waker::noop())) {
             let end = match end.unwrap() {
-                End::Completed(output) => output.to_string(),
+                End::Completed(completed) => completed.output.to_string(),
                 End::Failed(failed) => serde_json::to_string(&failed).unwrap(),
             };
             assert_eq!(walk.executing.load(Ordering::Relaxed), 0);
@@ -116,7 +116,7 @@ async fn a_step_that_waits_for_its_place_is_called_away_and_begun_later() {
     let end = walk
         .walk(task(), &Remembered::by(&entries, usize::MAX))
         .await;
-    assert!(matches!(end.unwrap(), End::Completed(output) if output.get() == "1"));
+    assert!(matches!(end.unwrap(), End::Completed(end) if end.output.get() == "1"));
     assert_eq!(walk.blueprint.0.load(Ordering::Relaxed), 2);
 }
 

@@ -24,6 +24,8 @@ pub(super) enum Answer {
     None,
     /// Somebody is there, and does not take it. They may think better of it: ask again, for a while.
     Refused(anyhow::Error),
+    /// The server is well, and does not take it now: ask again, for a while.
+    Busy(anyhow::Error),
     /// There will be none for any task of the run.
     Never(anyhow::Error),
 }
@@ -38,8 +40,8 @@ pub(super) struct Response<'a> {
 
 /// What a server says of an error. What somebody else says is not looked at: it may tell secrets.
 #[derive(Deserialize)]
-struct Said {
-    message: String,
+pub(super) struct Said {
+    pub(super) message: String,
 }
 
 impl Response<'_> {

@@ -121,11 +121,15 @@ impl<B: Durable> Client<B> {
         self.run.as_deref()
     }
 
-    /// How long the server may be out of reach before the run is stopped; 5 minutes unless set. So long may
-    /// something before it, a gateway, refuse a task; then the task fails. As long as the server has not answered
-    /// for any task, it is no more than 5 s for either, and stops the run.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.ingress.set_patience(patience);
+    /// How long the server may be out of reach before the run is stopped; 5 minutes unless set, and no more than
+    /// 5 s as long as it was never there. So long may a task not be taken, by a server that has too much to do or
+    /// a gateway that refuses it (at first 5 s, too); then the task fails, or the run is stopped if no task was
+    /// answered for yet.
+    ///
+    /// A server that falls silent is noticed after some 15 s; by an HTTP client [of your own](Client::http) when
+    /// that notices.
+    pub fn patience(self, patience: Duration) -> Self {
+        self.ingress.reach().patience = patience;
         self
     }
 
@@ -162,6 +166,27 @@ impl<B: Durable> Client<B> {
 
     fn name<'a>(&'a self, cx: &'a StepContext) -> &'a str {
         self.run.as_deref().unwrap_or(cx.run_id())
+    }
+
+    /// What becomes of a task that was not taken.
+    fn put_off(
+        &self,
+        mut submitted: Submitted,
+        asked: Instant,
+        patience: Duration,
+        why: anyhow::Error,
+        cx: &StepContext,
+    ) -> Advance<ClientState<B::Input>, B::Output> {
+        let since = *submitted.refused_since.get_or_insert(asked);
+        if since.elapsed() <= patience {
+            return again(submitted, cx);
+        }
+        let why = why.context(format!("not taken for {patience:?}"));
+        failed(if self.ingress.reach().has_answered {
+            untold::<B>(TaskErrorKind::Failed, why)
+        } else {
+            StepFailure::of_the_run(why)
+        })
     }
 
     /// Checks that what came of a task is of this one.
@@ -231,6 +256,7 @@ impl<B: Durable> Blueprint for Client<B> {
         };
         let key = format!("{}/{}", self.name(cx), cx.ordinal());
         let body = submitted.body.clone();
+        let asked = Instant::now();
         match self.ingress.call(B::NAME, &key, body).await {
             Answer::Completed(completed) => {
                 if let Err(failure) = self.check(&completed.task, &submitted) {
@@ -250,19 +276,18 @@ impl<B: Durable> Blueprint for Client<B> {
             }),
             Answer::Ended(kind, why) => failed(untold::<B>(kind, why)),
             Answer::Never(error) => failed(StepFailure::of_the_run(error)),
-            Answer::None => again(submitted, cx),
-            Answer::Refused(why) => {
-                let since = *submitted.refused_since.get_or_insert_with(Instant::now);
-                let patience = self.ingress.patience();
-                if since.elapsed() <= patience {
-                    return again(submitted, cx);
-                }
-                let why = why.context(format!("not taken for {patience:?}"));
-                failed(if self.ingress.is_known() {
-                    untold::<B>(TaskErrorKind::Failed, why)
-                } else {
-                    StepFailure::of_the_run(why)
-                })
+            Answer::Refused(why) if asked.elapsed() < TAKEN => {
+                let patience = self.ingress.reach().patience_with_refusals();
+                self.put_off(submitted, asked, patience, why, cx)
+            }
+            Answer::Busy(why) if asked.elapsed() < TAKEN => {
+                let patience = self.ingress.reach().patience();
+                self.put_off(submitted, asked, patience, why, cx)
+            }
+            // The server is out of reach; or has the task, and somebody between does not wait for so long.
+            Answer::None | Answer::Refused(_) | Answer::Busy(_) => {
+                submitted.refused_since = None;
+                again(submitted, cx)
             }
         }
     }
@@ -270,6 +295,9 @@ impl<B: Durable> Blueprint for Client<B> {
 
 /// When a server that gave no answer is asked again.
 const AGAIN: Retry = Retry::times(u32::MAX).max(Duration::from_secs(2));
+
+/// Who is refused is told so sooner.
+const TAKEN: Duration = Duration::from_secs(10);
 
 fn again<I, O>(submitted: Submitted, cx: &StepContext) -> Advance<ClientState<I>, O> {
     Advance::Failed {

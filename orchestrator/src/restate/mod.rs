@@ -162,6 +162,7 @@ mod error;
 mod ingress;
 mod lanes;
 mod line;
+mod reach;
 mod registration;
 mod server;
 mod service;

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::address::{Address, explain};
+use super::answer::Said;
 use super::{PIPELINE, STEPS};
 
 /// How long a server that is not there is waited for.
@@ -27,12 +28,6 @@ pub(super) struct Served {
 #[derive(Debug, Deserialize)]
 struct Known {
     services: Vec<KnownService>,
-}
-
-/// What a server says of an error.
-#[derive(Deserialize)]
-struct Said {
-    message: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,7 +48,7 @@ pub(super) async fn register(admin: &str, url: &str, served: &[Served]) -> anyho
         !address.has_secrets(),
         "the URL to advertise has a user name or a password"
     );
-    let url: Url = url.parse().context("the URL to advertise is no URL")?;
+    let url: Url = url.parse()?;
     let admin = Address::new("the URL of the admin API", admin)?;
     let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let known = post(&client, &admin, &url, false).await?;
@@ -111,7 +106,7 @@ async fn post(client: &Client, admin: &Address, url: &Url, force: bool) -> anyho
                 Ok(Said { message }) => {
                     bail!("the server at {admin} does not register {url}: {status}: {message}")
                 }
-                // It is not repeated: whoever says it may tell secrets.
+                // Whose page it is is not known: it is not repeated.
                 Err(_) => bail!("{admin} answers {status}, and nothing that an admin API says"),
             },
         }

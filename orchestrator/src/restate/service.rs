@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{CANCELLED, CENTURY, FAILED, HANDLER, PIPELINE, STEPS, line};
 use crate::distributed::{
-    Completed, End, History, Interrupted, Record, Submission, Walk, fingerprint, pipeline,
+    End, History, Interrupted, Record, Submission, Walk, pipeline, shortened,
 };
 use crate::{Durable, StepInfo};
 
@@ -70,17 +70,10 @@ impl<B: Durable> Service for Steps<B> {
             if task.run.is_empty() {
                 task.run = metadata.invocation_id;
             }
-            let identity = fingerprint(task.id, &task.input);
             let result = match walk.walk(task, &Context(&context)).await {
-                Ok(End::Completed(output)) => Ok(Json(Completed {
-                    task: identity,
-                    output,
-                })),
+                Ok(End::Completed(completed)) => Ok(Json(completed)),
                 Ok(End::Failed(failed)) => Err(terminal(&failed)),
-                Err(error) => {
-                    tracing::warn!("{error:#}");
-                    Err(retryable(&error))
-                }
+                Err(error) => Err(not_here(&error)),
             };
             context.handle_handler_result(result);
             context.end();
@@ -96,8 +89,10 @@ fn terminal(failed: &crate::distributed::Failed) -> HandlerError {
 }
 
 /// An error that says: not here, not now.
-fn retryable(error: &anyhow::Error) -> HandlerError {
-    HandlerError::from(format!("{error:#}"))
+fn not_here(error: &anyhow::Error) -> HandlerError {
+    let message = shortened(format!("{error:#}"));
+    tracing::warn!("{message}");
+    HandlerError::from(message)
 }
 
 /// What Restate remembers of a task.
@@ -110,10 +105,8 @@ impl History for Context<'_> {
         attempt: impl Future<Output = anyhow::Result<Record>> + Send,
     ) -> Result<Record, Interrupted> {
         let run = self.0.run(|| async {
-            attempt.await.map(Json).map_err(|error| {
-                tracing::warn!("{error:#}");
-                retryable(&error)
-            })
+            let attempted = attempt.await.map(Json);
+            attempted.map_err(|error| not_here(&error))
         });
         let recorded = run.name(name).await;
         recorded

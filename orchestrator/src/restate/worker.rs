@@ -144,7 +144,8 @@ impl Worker {
     }
 
     /// How long executing steps may go on after a shutdown; 10 s unless set. Then they are dropped, and run
-    /// again under the same idempotency key.
+    /// again under the same idempotency key. What the server calls meanwhile is begun when the worker has ended,
+    /// elsewhere or when it is back: so have a load balancer leave it out first.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self

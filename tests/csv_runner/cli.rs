@@ -135,16 +135,21 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn finish(mut self) -> Finished {
+    pub(crate) fn finish(self) -> Finished {
+        self.finish_within(LIMIT)
+    }
+
+    /// The same, for so long at most.
+    pub(crate) fn finish_within(mut self, limit: Duration) -> Finished {
         if self.stderr.is_none() {
             self.stderr = self.child.stderr.take().map(read_along);
         }
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + limit;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < deadline, "it still runs after {LIMIT:?}");
+            assert!(Instant::now() < deadline, "it still runs after {limit:?}");
             thread::sleep(Duration::from_millis(2));
         };
         let text = |reader: Option<JoinHandle<String>>| {

@@ -95,7 +95,7 @@ async fn of_two_workers_behind_one_url_either_may_be_killed() {
     // Calls go by connections of 128 each, so both have some.
     wait_until("both have some", || requests(0) >= 100 && requests(1) >= 20);
     killed.signal("KILL");
-    let done = running.finish();
+    let done = running.finish_within(crate::LIMIT);
     assert_eq!(done.code(), Some(0), "{done:?}");
     assert_eq!(done.rows().len() as u64, ROWS);
     let all = done.rows().iter().all(|row| row.ends_with("Completed,"));

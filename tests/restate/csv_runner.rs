@@ -69,7 +69,8 @@ fn command(server: &Server, tasks: &str, more: &[&str]) -> Command {
 /// Runs it, as soon as the worker is known.
 async fn run(server: &Server, tasks: &str, more: &[&str]) -> Finished {
     server.knows(1).await;
-    Running::start(command(server, tasks, more)).finish()
+    // A server that was killed may take most of a minute until it has all of its partitions again.
+    Running::start(command(server, tasks, more)).finish_within(crate::LIMIT)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,7 +242,7 @@ async fn a_worker_of_other_code_says_why_tasks_do_not_go_on_and_they_wait_for_th
     assert!(wrong.events().is_empty(), "{wrong:?}");
 
     let _right = Working::at(&server, &address, earlier::ProcessData).await;
-    let done = running.finish();
+    let done = running.finish_within(crate::LIMIT);
     assert_eq!(done.code(), Some(0), "{done:?}");
     // Two rows have the same id.
     assert_eq!(done.rows().len(), 3, "{done:?}");

@@ -23,7 +23,7 @@ mod worker;
 use std::time::Duration;
 
 /// How long any wait of these tests may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Waits until something holds.
 async fn until(what: &str, holds: impl Fn() -> bool) {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream;
 use orchestrator::restate::{Client, Worker};
 use orchestrator::{Task, TaskResults};
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::server::Server;
 use crate::trace::{Order, Trace};
@@ -57,6 +58,32 @@ async fn a_server_that_says_nothing_any_more_stops_the_run() {
         why.starts_with("out of reach for 1s: cannot reach"),
         "{why}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Restate server: .ci/restate"]
+async fn a_worker_is_registered_though_the_server_ends_meanwhile() {
+    let server = Server::start().await;
+    let admin = server.admin()["http://".len()..].to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        // It takes the request, and is gone.
+        let (mut ends, _) = listener.accept().await.unwrap();
+        ends.read_u8().await.unwrap();
+        drop(ends);
+        while let Ok((mut from, _)) = listener.accept().await {
+            let mut to = TcpStream::connect(&admin).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    crate::server::install_crypto();
+    let worker = Worker::new()
+        .serve(Trace::default())
+        .unwrap()
+        .register(format!("http://{address}"));
+    let _worker = tokio::spawn(worker.listen("127.0.0.1:0"));
+    server.knows(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,18 +80,19 @@ async fn post(client: &Client, admin: &Address, url: &Url, force: bool) -> anyho
             .post(admin.join("deployments"))
             .header("content-type", "application/json")
             .body(body.clone());
-        let answer = match request.send().await {
-            Err(error) if error.is_connect() && Instant::now() < until => {
+        let answer = async {
+            let answer = request.send().await?;
+            Ok((answer.status(), answer.bytes().await?))
+        };
+        let (status, body) = match answer.await {
+            Ok(answer) => answer,
+            // It is not there yet, or not any more: it may have been ended at this moment.
+            Err(_) if Instant::now() < until => {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            answer => answer.map_err(|error| explain(error, "the admin API", admin))?,
+            Err(error) => return Err(explain(error, "the admin API", admin)),
         };
-        let status = answer.status();
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| explain(error, "the admin API", admin))?;
         match status {
             status if status.is_success() => {
                 return serde_json::from_slice(&body).with_context(|| {

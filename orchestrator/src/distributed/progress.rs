@@ -1,8 +1,7 @@
-//! How far a task has come: [`Progress`].
+//! How far a task has come, and how it ended: [`Progress`], [`End`].
 
 use serde_json::value::RawValue;
 
-use super::walk::End;
 use super::wire::{Completed, Failed, Kind, State};
 
 /// How far a task has come.
@@ -14,6 +13,13 @@ pub(super) struct Progress {
     pub(super) attempt: u32,
     /// Whether no attempt at any step is recorded of it.
     pub(super) is_new: bool,
+}
+
+/// How a task ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Completed(Completed),
+    Failed(Failed),
 }
 
 impl Progress {

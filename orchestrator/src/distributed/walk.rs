@@ -12,8 +12,8 @@ use super::executing::Executing;
 use super::fingerprint::fingerprint;
 use super::pipeline::steps;
 use super::places::Places;
-use super::progress::Progress;
-use super::wire::{CameTo, Completed, Failed, Kind, Record, State, Submission, raw};
+use super::progress::{End, Progress};
+use super::wire::{CameTo, Kind, Record, State, Submission, raw};
 use crate::context::RunContext;
 use crate::engine::{contain, contained, message};
 use crate::{Advance, Durable, StepContext, StepFailure, TaskId};
@@ -46,13 +46,6 @@ pub(crate) enum Interrupted {
     Cancelled,
     /// It can't be gone on with, for this reason.
     Broken(String),
-}
-
-/// How a task ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    Completed(Completed),
-    Failed(Failed),
 }
 
 /// What the tasks of a blueprint share on their way.

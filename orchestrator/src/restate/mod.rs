@@ -113,8 +113,8 @@
 //!   server makes unless told, is too many for two cores. It can't be made less later.
 //! * **Tasks under way**: a server keeps a call open to a worker for each task that executes or waits, up to
 //!   `RESTATE_WORKER__INVOKER__CONCURRENT_INVOCATIONS_LIMIT` (1,000) and for
-//!   `RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT` (a minute) of a wait; then it has the task go on by a new call when its time
-//!   comes. So with many tasks in short delays set the limit above their number.
+//!   `RESTATE_WORKER__INVOKER__INACTIVITY_TIMEOUT` (a minute) of a wait; then it has the task go on by a new
+//!   call when its time comes. So with many tasks in short delays set the limit above their number.
 //! * **Workers** of one URL: several processes behind a load balancer that speaks HTTP/2, or passes TCP
 //!   through; [`Worker::advertise`] has the URL. A second URL that is registered is not a replica, but the
 //!   next version of the code.
@@ -125,11 +125,13 @@
 //!   behind those that wait with it, and that is recorded; so where hours are waited for, keep fewer tasks under way
 //!   (the client's [`concurrency`](crate::Orchestrator::concurrency)), or set that timeout higher.
 //! * **What is logged**: a worker warns by [`tracing`] of tasks that do not go on. The SDK (target `restate_sdk`)
-//!   also warns of each call that a server ends while its task waits, `Suspended invocation`, which is as it should be.
+//!   also warns of each call that a server ends while its task waits, `Suspended invocation`, which is as it
+//!   should be.
 //! * **Values** are JSON, with its limits: `Some(None)` comes back as `None`, and a step fails that gives what can't
 //!   be read back, such as a float that is no number. A server takes messages of up to 32 MiB: a task fails whose
-//!   input, value between steps or output is larger. What an error says is cut after 64 KiB. An input is told from another by its JSON, with the fields of maps in order; a `HashSet`
-//!   has no order, so use a `BTreeSet` where a run is to be gone on with.
+//!   input, value between steps or output is larger. What an error says is cut after 64 KiB. An input is told
+//!   from another by its JSON, with the fields of maps in order; a `HashSet` has no order, so use a `BTreeSet`
+//!   where a run is to be gone on with.
 //! * **What has ended is kept for a day**, on the server's disk; [`Worker::retention`] says how long.
 //!
 //! # Security
@@ -139,8 +141,8 @@
 //! [identity key](Worker::identity_key): it then answers signed calls alone. The ingress and the admin API of a
 //! server have no authentication of their own: keep them inside, or behind a proxy that has
 //! ([`Client::http`] sends what that asks for, and the header `x-restate-id` of the answers has to come
-//! through). Inputs, outputs and the values between steps are
-//! stored by the server as they are, and shown in its console. Passwords in the URLs of a server are in no message.
+//! through). Inputs, outputs and the values between steps are stored by the server as they are, and shown in its
+//! console. Passwords in the URLs of a server are in no message.
 //!
 //! # Licence
 //!

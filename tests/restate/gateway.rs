@@ -117,7 +117,8 @@ async fn one_fails(client: Client<Trace>, says: &str) {
     // The first one comes through before that is asked for.
     let orchestrator = client.orchestrator().concurrency(1);
     let tasks = (0..3).map(|id| Task::new(id, Order::default()));
-    let results = orchestrator.execute_tasks(tasks).await;
+    let results = orchestrator.execute_tasks(tasks);
+    let results = tokio::time::timeout(crate::LIMIT, results).await.unwrap();
     let failed = results[1].outcome.as_ref().unwrap_err();
     assert_eq!(failed.kind(), TaskErrorKind::Failed);
     assert_eq!((failed.step(), failed.attempts()), ("look", 0));

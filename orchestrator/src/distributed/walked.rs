@@ -153,13 +153,17 @@ async fn a_step_that_was_never_begun_has_no_attempts() {
     };
     let _taken = walk.places.enter(0).await;
     let entries = Mutex::default();
-    let remembered = Remembered {
-        called: true,
-        ..Remembered::by(&entries, usize::MAX)
-    };
-    let history = Cancelled::after(2, remembered);
-    let end = walk.walk(task(&[]), &history).await.unwrap();
-    assert!(matches!(end, End::Failed(failed) if failed.attempts == 0));
+    // The second process does not make the attempt, and is told by the record of the first.
+    for is_made in [true, false] {
+        let remembered = Remembered {
+            called: true,
+            ..Remembered::by(&entries, usize::MAX)
+        };
+        let mut history = Cancelled::after(2, remembered);
+        history.is_made = is_made;
+        let end = walk.walk(task(&[]), &history).await.unwrap();
+        assert!(matches!(end, End::Failed(failed) if failed.attempts == 0));
+    }
 }
 
 #[tokio::test]

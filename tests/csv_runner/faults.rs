@@ -9,7 +9,7 @@ use crate::kept::Kept;
 
 /// The library that makes calls fail, built where this is.
 fn library(directory: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("csv_runner/faults.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults.c");
     let library = directory.join("faults.so");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-O1", "-o"]);

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -59,13 +61,23 @@ impl WriterLock {
             .truncate(false)
             .open(beside(path, ".lock"))
             .at(path, doing)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(Error::new(path, Kind::Locked)),
-            Err(TryLockError::Error(error)) => Err(error).at(path, "locking the lock file"),
+        let until = Instant::now() + FORK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(Error::new(path, Kind::Locked)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).at(path, "locking the lock file");
+                }
+            }
         }
     }
 }
+
+/// How long a lock may be held by nobody: a process that this one is starting has it between fork and exec.
+const FORK_PATIENCE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Opens files that nobody else may read: payloads are nobody else's business.
 fn private() -> OpenOptions {
@@ -110,14 +122,39 @@ pub(super) fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the database file alone, as it is: no lock is taken, no other file is looked at, and no
-/// byte is changed.
-pub(super) fn open_unchanged(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens the database file without its write-ahead log. No lock is taken, no other file is opened and no byte is changed.
+///
+/// After a crash the file may be behind its log, and may have been cut off while it was growing: only what is written
+/// when the journal is made is sure to be right.
+pub(super) fn open_main_alone(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(format!("{}?immutable=1", uri(path)), flags)
+    let connection = Connection::open_with_flags(format!("{}?immutable=1", uri(path)), flags)?;
+    // SQLite takes a file that is shorter than its header says for damaged, except with this setting. A checkpoint
+    // that was interrupted leaves such a file, and its write-ahead log has the rest.
+    connection.pragma_update(None, "writable_schema", true)?;
+    Ok(connection)
 }
+
+/// Opens the database and its write-ahead log for reading. Neither is changed; `SQLite` may make or write the shared
+/// memory file (`-shm`), which holds nothing that lasts.
+pub(super) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Without a log nobody has the journal open, and there is nothing in it that the database lacks. Opened in the usual
+    // way, SQLite would make a log and leave it there.
+    let connection = if has_wal(path) {
+        Connection::open_with_flags(path, flags)?
+    } else {
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(format!("{}?immutable=1", uri(path)), flags)?
+    };
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// How long a connection waits for another one's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A path as `SQLite`'s URI, in ASCII.
 fn uri(path: &Path) -> String {

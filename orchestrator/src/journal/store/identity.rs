@@ -51,14 +51,13 @@ impl Identity {
                 [name, value],
             )?;
         }
-        self.write_steps(connection).map(drop)
+        self.write_steps(connection)
     }
 
-    /// Writes which steps there are. Says how many that changes.
-    pub(super) fn write_steps(&self, connection: &Connection) -> rusqlite::Result<usize> {
-        let mut changed = 0;
+    /// Adds the steps that are new, and marks those that are gone.
+    pub(super) fn write_steps(&self, connection: &Connection) -> rusqlite::Result<()> {
         for step in &self.steps {
-            changed += connection.execute(
+            connection.execute(
                 "INSERT INTO step (name) VALUES (?1)
                  ON CONFLICT (name) DO UPDATE SET gone = 0 WHERE gone",
                 [step],
@@ -66,10 +65,9 @@ impl Identity {
         }
         // A row that failures refer to stays.
         for gone in self.gone_from(&Self::read(connection)?) {
-            changed +=
-                connection.execute("UPDATE step SET gone = 1 WHERE name = ?1", params![gone])?;
+            connection.execute("UPDATE step SET gone = 1 WHERE name = ?1", params![gone])?;
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// The steps of a journal that this one does not have.

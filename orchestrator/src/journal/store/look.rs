@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
 use super::error::{At as _, Error, Kind};
-use super::files::{beside, has_wal, open_unchanged, wal};
+use super::files::{open_for_reading, open_main_alone};
 use super::identity::Identity;
 use super::schema::{APPLICATION_ID, FORMAT};
 
@@ -27,7 +27,7 @@ pub(super) fn is_there(path: &Path) -> Result<bool, Error> {
     // By way of SQLite and not by reading the bytes: closing a file lets go of all locks that the
     // process has on it, among them those of a connection elsewhere in this process. SQLite takes
     // care of that for its own.
-    match open_unchanged(path).and_then(|connection| header(&connection)) {
+    match open_main_alone(path).and_then(|connection| header(&connection)) {
         Ok((APPLICATION_ID, format)) if format > FORMAT => Err(Error::new(
             path,
             Kind::NewerFormat {
@@ -49,21 +49,15 @@ fn header(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     Ok((number("application_id")?, number("user_version")?))
 }
 
-/// What the journal is of, if there is one. The writer's lock is held.
+/// Returns the identity of the journal, or `None` if there is no journal. The writer's lock is held.
 pub(super) fn look(path: &Path) -> Result<Option<Identity>, Error> {
     if !is_there(path)? {
         return Ok(None);
     }
-    let doing = "reading what the journal is of";
-    // It is in the database itself: what changes it is checkpointed at once.
-    match open_unchanged(path).and_then(|connection| Identity::read(&connection)) {
-        // The power may have failed while a page was carried over from the write-ahead log.
-        Err(_) if has_wal(path) => {
-            let (_copy, connection) = Copy::open(path)?;
-            Identity::read(&connection).map(Some).at(path, doing)
-        }
-        other => other.map(Some).at(path, doing),
-    }
+    open_for_reading(path)
+        .and_then(|connection| Identity::read(&connection))
+        .map(Some)
+        .at(path, "reading what the journal is of")
 }
 
 /// Checks that no task stands at steps that are gone.
@@ -71,13 +65,7 @@ pub(super) fn none_stands_at(path: &Path, steps: Vec<String>) -> Result<(), Erro
     if steps.is_empty() {
         return Ok(());
     }
-    let (_copy, connection) = if has_wal(path) {
-        let (copy, connection) = Copy::open(path)?;
-        (Some(copy), connection)
-    } else {
-        let connection = open_unchanged(path).at(path, "reading the journal")?;
-        (None, connection)
-    };
+    let connection = open_for_reading(path).at(path, "reading the journal")?;
     let mut first = Vec::new();
     let mut tasks = 0;
     let mut occupied = Vec::new();
@@ -119,32 +107,4 @@ fn count_at(
         each(row.get::<_, i64>(0)?.cast_unsigned());
     }
     Ok(())
-}
-
-/// A copy of a journal with its write-ahead log: `SQLite` can't read these two without writing.
-struct Copy(PathBuf);
-
-impl Copy {
-    fn open(path: &Path) -> Result<(Self, Connection), Error> {
-        let doing = "copying the journal to look at it";
-        let directory = beside(path, ".look");
-        let _ = fs::remove_dir_all(&directory);
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&directory).at(path, doing)?;
-        let copy = Self(directory.join("journal"));
-        fs::copy(path, &copy.0).at(path, doing)?;
-        fs::copy(wal(path), wal(&copy.0)).at(path, doing)?;
-        let connection = Connection::open(&copy.0).at(path, doing)?;
-        Ok((copy, connection))
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        if let Some(directory) = self.0.parent() {
-            let _ = fs::remove_dir_all(directory);
-        }
-    }
 }

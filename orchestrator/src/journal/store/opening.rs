@@ -45,6 +45,8 @@ pub(super) struct Tuning {
     pub(super) short: u64,
     /// The most pages that the file may grow to.
     pub(super) max_pages: Option<u32>,
+    /// The pages of the write-ahead log after which it is checkpointed.
+    pub(super) checkpoint_pages: u32,
 }
 
 impl Default for Tuning {
@@ -52,6 +54,8 @@ impl Default for Tuning {
         Self {
             short: SHORT,
             max_pages: None,
+            // 32 MB: a page that is written over and over between two checkpoints goes to the file once.
+            checkpoint_pages: 8_000,
         }
     }
 }
@@ -141,13 +145,11 @@ impl Opening {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         schema::for_writing(&connection)?;
+        let pages = self.tuning.checkpoint_pages;
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
         let transaction = connection.unchecked_transaction()?;
-        let changed = identity.write_steps(&transaction)?;
+        identity.write_steps(&transaction)?;
         transaction.commit()?;
-        if changed > 0 {
-            // The look at a journal sees the database alone.
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        }
         if let Some(pages) = self.tuning.max_pages {
             connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
         }

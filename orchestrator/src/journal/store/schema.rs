@@ -117,8 +117,6 @@ pub(super) fn for_writing(connection: &Connection) -> rusqlite::Result<()> {
         PRAGMA synchronous = FULL;
         PRAGMA busy_timeout = 10000;
         PRAGMA cache_size = -16000;
-        -- 32 MB: what is written over and over between two checkpoints goes to the file once.
-        PRAGMA wal_autocheckpoint = 8000;
         ",
     )?;
     // A plain fsync leaves the data in the drive's own cache there.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::error::{At as _, Error, Kind};
-use super::files::{self, has_wal, open_unchanged};
+use super::files::{self, has_wal, open_for_reading};
 use super::identity::{self, Identity};
 use super::look::is_there;
 use super::record::FailureKind;
@@ -97,22 +97,17 @@ fn look<T>(path: &Path, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Re
     if !is_there(path)? {
         return Err(Error::new(path, Kind::Missing));
     }
-    // Nobody has it open, it seems: SQLite would create files to read it, and could leave them.
-    if !has_wal(path) {
-        let status = open_unchanged(path).and_then(|connection| read(&connection));
-        // But if somebody has opened it meanwhile, pages may have changed between two looks.
-        if !has_wal(path) {
-            return status.at(path, doing);
-        }
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let status = Connection::open_with_flags(path, flags).and_then(|connection| {
-        connection.execute_batch("PRAGMA busy_timeout = 10000;")?;
+    let had_wal = has_wal(path);
+    let result = open_for_reading(path).and_then(|connection| {
         // All that follows sees the same moment.
         let transaction = connection.unchecked_transaction()?;
         read(&transaction)
     });
-    status.at(path, doing)
+    if !had_wal && has_wal(path) {
+        // Somebody has opened it meanwhile, and pages may have changed between two reads.
+        return look(path, read);
+    }
+    result.at(path, doing)
 }
 
 fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {

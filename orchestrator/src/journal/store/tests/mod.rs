@@ -3,6 +3,8 @@
 mod broken;
 mod compaction;
 mod delays;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod kills;
 mod model;
 mod refusals;
 mod roundtrip;

@@ -3,14 +3,17 @@ use std::fs;
 
 use super::*;
 
-/// All files in the directory but the lock, with their bytes.
+/// The database, its log and whatever else is in the directory, with their bytes. The lock and `SQLite`'s shared memory are not
+/// part of a journal.
 fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(place.directory.path()).unwrap().map(|entry| {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
         (name, fs::read(entry.path()).unwrap())
     });
-    files.filter(|(name, _)| name != "run.db.lock").collect()
+    files
+        .filter(|(name, _)| !name.ends_with(".lock") && !name.ends_with("-shm"))
+        .collect()
 }
 
 /// The files as they are, in another place.
@@ -33,17 +36,31 @@ pub(super) fn crashed() -> Place {
     after
 }
 
-/// The message with which this is refused, and that no file was touched.
+/// Checks that the journal is refused for its identity, with its files as they were.
+pub(super) fn check_refused(place: &Place, what: &str) {
+    let other = Identity {
+        blueprint: "Mail".to_owned(),
+        ..identity()
+    };
+    let message = refused(place, &other);
+    assert!(
+        message.contains("belongs to the blueprint"),
+        "{what}: {message}"
+    );
+}
+
+/// The message with which this is refused. Checks that the database and its log are as they were.
 fn refused(place: &Place, identity: &Identity) -> String {
     let before = files(place);
     let error = Opening::new(&place.path)
         .and_then(|opening| opening.begin(identity, run, Commits::Inline))
         .unwrap_err();
+    let after = files(place);
     assert_eq!(
         before.keys().collect::<Vec<_>>(),
-        files(place).keys().collect::<Vec<_>>()
+        after.keys().collect::<Vec<_>>()
     );
-    assert!(before == files(place), "a file was changed");
+    assert!(before == after, "a file was changed");
     error
         .to_string()
         .replace(&error.path().display().to_string(), "FILE")

@@ -76,19 +76,20 @@ impl<W: Web> Crawl<W> {
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> anyhow::Result<()> {
     let crawl = Crawl {
         web: Pretended,
         cache: HashMap::from([("/0".to_owned(), "Page /0, from the cache".to_owned())]),
         quota: Rate::per_second(20),
     };
     let tasks = (0..6).map(|number| Task::new(number, format!("/{number}")));
-    for result in Orchestrator::new(crawl).execute_tasks(tasks).await {
+    for result in Orchestrator::new(crawl).execute_tasks(tasks).await? {
         match result.outcome {
             Ok(title) => println!("{}: {title}", result.id),
             Err(error) => println!("{}: {error}", result.id),
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -120,7 +121,7 @@ mod tests {
             quota: Rate::per_second(20),
         };
         let tasks = (0..count).map(|number| Task::new(number, format!("/{number}")));
-        let results = Orchestrator::new(crawl).execute_tasks(tasks).await;
+        let results = Orchestrator::new(crawl).execute_tasks(tasks).await.unwrap();
         results
             .into_iter()
             .map(|result| result.outcome.map_err(|error| error.to_string()))

@@ -155,11 +155,16 @@ impl Run {
         let mut tally = Tally::default();
         let mut tick = tokio::time::interval(FLUSH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut broke = None;
         let written = loop {
             let taken = tokio::select! {
                 result = results.recv() => match result {
-                    None => break sink.finish().map(|()| None),
-                    Some(result) => {
+                    Ok(None) => break sink.finish().map(|()| None),
+                    Err(error) => {
+                        broke = Some(error.to_string());
+                        break sink.finish().map(|()| None);
+                    }
+                    Ok(Some(result)) => {
                         // One that was cancelled elsewhere has ended; one that was given up here has not.
                         let given_up = is(&result, TaskErrorKind::Cancelled)
                             && (!self.elsewhere || stop.is_cancelled() || results.stopped_by().is_some());
@@ -194,7 +199,6 @@ impl Run {
                 break Err(error);
             }
         };
-        let broke = results.stopped_by().map(ToString::to_string);
         let stopped = match (written, trouble.take(), broke) {
             (Err(error), _, _) => Some(Stopped::Output(error)),
             (Ok(Some(why)), _, _) => Some(Stopped::OtherRun(why)),

@@ -205,7 +205,7 @@ impl P{index} {{
 async fn run{index}() {{
     let blueprint = P{index} {{ delay: Duration::ZERO }};
     let tasks = [orchestrator::Task::new(1, Order{index}(1))];
-    let results = orchestrator::Orchestrator::new(blueprint).execute_tasks(tasks).await;
+    let results = orchestrator::Orchestrator::new(blueprint).execute_tasks(tasks).await.unwrap();
     assert!(results[0].outcome.is_ok());
 }}
 "

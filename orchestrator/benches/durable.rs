@@ -126,7 +126,7 @@ fn throughput(path: &Path, count: u64) -> f64 {
         let began = Instant::now();
         let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(count)));
         let ended = results
-            .filter(|result| std::future::ready(result.outcome.is_ok()))
+            .filter(|result| std::future::ready(result.as_ref().expect("a run").outcome.is_ok()))
             .count();
         assert_eq!(ended.await as u64, count);
         count as f64 / began.elapsed().as_secs_f64()
@@ -146,7 +146,7 @@ fn lone(path: &Path, directory: &Path) {
                 .await
                 .expect("a run");
             let began = Instant::now();
-            results.recv().await.expect("a result");
+            results.recv().await.expect("a run").expect("a result");
             waits.push(began.elapsed() / 3);
         }
         waits
@@ -207,7 +207,7 @@ fn delays(path: &Path, count: u64) {
         let journal = journal.at(std::time::SystemTime::now() + Duration::from_secs(7_200));
         let orchestrator = Orchestrator::new(Hour).journal(journal).expect("a run");
         let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks(count)));
-        results.recv().await.expect("a result");
+        results.recv().await.expect("a run").expect("a result");
         began.elapsed()
     });
     println!("opened again          {first:>10.2?} until the first of them has ended");

@@ -144,7 +144,7 @@ async fn orchestrator_ready() -> u64 {
     let orchestrator = Orchestrator::new(Ready).concurrency(CONCURRENCY);
     sum(orchestrator
         .execute_tasks_streaming(tasks())
-        .map(|result| result.outcome.unwrap_or_default()))
+        .map(|result| result.expect("a run").outcome.unwrap_or_default()))
     .await
 }
 
@@ -153,7 +153,7 @@ async fn orchestrator_limited(limit: usize) -> u64 {
     let orchestrator = Orchestrator::new(Limited(limit)).concurrency(CONCURRENCY);
     sum(orchestrator
         .execute_tasks_streaming(tasks())
-        .map(|result| result.outcome.unwrap_or_default()))
+        .map(|result| result.expect("a run").outcome.unwrap_or_default()))
     .await
 }
 
@@ -161,7 +161,7 @@ async fn orchestrator_yields() -> u64 {
     let orchestrator = Orchestrator::new(Yields).concurrency(CONCURRENCY);
     sum(orchestrator
         .execute_tasks_streaming(tasks())
-        .map(|result| result.outcome.unwrap_or_default()))
+        .map(|result| result.expect("a run").outcome.unwrap_or_default()))
     .await
 }
 

@@ -9,9 +9,10 @@ use futures_core::Stream as _;
 use tokio::sync::mpsc;
 
 use crate::engine::{Breaker, SendRecord, discard_all};
-use crate::{Task, TaskResult, TaskResults};
+use crate::{RunError, Task, TaskResult, TaskResults};
 
-/// The future of [`Orchestrator::execute_tasks`](crate::Orchestrator::execute_tasks): ready with all results, in the tasks' order.
+/// The future of [`Orchestrator::execute_tasks`](crate::Orchestrator::execute_tasks): all results, in the tasks' order,
+/// or why the run cannot continue.
 #[must_use = "the tasks are run when this is awaited"]
 pub struct ExecuteTasks<O> {
     /// What begins the run, until it has begun.
@@ -37,7 +38,7 @@ impl<O> ExecuteTasks<O> {
 }
 
 impl<O> Future for ExecuteTasks<O> {
-    type Output = Vec<TaskResult<O>>;
+    type Output = Result<Vec<TaskResult<O>>, RunError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -46,10 +47,10 @@ impl<O> Future for ExecuteTasks<O> {
         }
         if let Some(results) = &mut this.results {
             while let Some(result) = ready!(Pin::new(&mut *results).poll_next(cx)) {
-                this.all.push(result);
+                this.all.push(result?);
             }
         }
-        Poll::Ready(std::mem::take(&mut this.all))
+        Poll::Ready(Ok(std::mem::take(&mut this.all)))
     }
 }
 

@@ -39,15 +39,16 @@
 //! }
 //!
 //! #[tokio::main]
-//! async fn main() {
+//! async fn main() -> anyhow::Result<()> {
 //!     let welcome = Welcome { delay: Duration::from_millis(50) };
 //!     let tasks = (1..=3).map(|id| Task::new(id, id));
-//!     for result in Orchestrator::new(welcome).execute_tasks(tasks).await {
+//!     for result in Orchestrator::new(welcome).execute_tasks(tasks).await? {
 //!         match result.outcome {
 //!             Ok(user) => println!("{}: greeted {}", result.id, user.name),
 //!             Err(error) => println!("{}: {error}", result.id),
 //!         }
 //!     }
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -62,8 +63,8 @@
 //! | [`channel`](Orchestrator::channel) | tasks that are sent from anywhere | results as they come |
 //! | [`execute_tasks_streaming`](Orchestrator::execute_tasks_streaming) | a stream, pulled as far as the [window](Orchestrator::window) allows | results as they come, as a stream |
 //!
-//! Behind each is the same engine. Every task that was admitted gives exactly one result. What a
-//! step does to its task stays with that task: an error, a timeout, a panic.
+//! All of them use the same engine. Every admitted task gives exactly one result, or the run ends with a [`RunError`]
+//! that says why it cannot continue. A step's error, timeout or panic ends its own task only.
 //!
 //! # What waits, and what executes
 //!
@@ -89,6 +90,9 @@
 //! a failed task is a [`TaskError`]: the step, the number of attempts, the kind and the step's own
 //! error.
 //!
+//! A run that cannot continue, such as one whose journal cannot be written, ends with a [`RunError`]: `execute_tasks` and
+//! `recv` return it, and it is the last item of the stream. A run in memory always can.
+//!
 //! # Features
 //!
 //! * `durable`: types with serde's `Serialize` and `Deserialize` are [`Storable`], and blueprints
@@ -104,7 +108,8 @@
 //!
 //! * [`blueprint`](macro@blueprint): the attribute, and all that it accepts.
 //! * [`Orchestrator`]: the settings and the doors; [`TaskSender`] and [`TaskResults`] are their ends.
-//! * [`Task`], [`TaskResult`], [`TaskStatus`], [`TaskError`]: what goes in and what comes out.
+//! * [`Task`], [`TaskResult`], [`TaskStatus`], [`TaskError`]: what goes in and what comes out; [`RunError`]: why
+//!   a run cannot continue.
 //! * [`StepContext`]: what a step may know of its task.
 //! * [`Rate`]: how often a step may begin.
 //! * [`Blueprint`], [`Advance`], [`Bounds`], [`StepInfo`]: what the attribute writes, for those who look behind
@@ -146,7 +151,7 @@ pub use diagram::diagram;
 pub use doors::{ExecuteTasks, SendError, TaskSender};
 pub use durable::{Durable, Storable};
 pub use engine::{Order, Stats, TaskResults};
-pub use error::{StepFailure, TaskError, TaskErrorKind, permanent, retry_after};
+pub use error::{RunError, StepFailure, TaskError, TaskErrorKind, permanent, retry_after};
 #[cfg(feature = "journal")]
 pub use journal::{Journal, JournalError};
 pub use orchestrator::Orchestrator;

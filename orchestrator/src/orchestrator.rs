@@ -148,7 +148,7 @@ impl<B: Blueprint> Orchestrator<B> {
     /// # tokio::task::yield_now().await;
     /// # tokio::time::sleep(Duration::from_millis(10)).await;
     /// token.cancel();
-    /// let results = run.await.unwrap();
+    /// let results = run.await.unwrap().unwrap();
     /// let error = results[0].outcome.as_ref().unwrap_err();
     /// assert_eq!(error.to_string(), "wait: cancelled");
     /// # }
@@ -174,8 +174,8 @@ impl<B: Blueprint> Orchestrator<B> {
     /// The channel door, for tasks that are all at hand: runs them and gives their results in the
     /// tasks' order.
     ///
-    /// The run begins when the future is first polled. Every task gives a result, also after a
-    /// shutdown.
+    /// The run begins when the future is first polled. The results are those of all tasks, also after a
+    /// shutdown: a run that cannot continue returns an error, and not fewer results.
     ///
     /// ```
     /// # use orchestrator::{Orchestrator, Task, TaskStatus, blueprint};
@@ -191,15 +191,20 @@ impl<B: Blueprint> Orchestrator<B> {
     /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
+    /// # async fn main() -> Result<(), orchestrator::RunError> {
     /// let tasks = [Task::new(1, 10), Task::new(2, 7)];
-    /// let results = Orchestrator::new(Halve).execute_tasks(tasks).await;
+    /// let results = Orchestrator::new(Halve).execute_tasks(tasks).await?;
     /// assert_eq!(results[0].outcome.as_ref().ok(), Some(&5));
     /// assert_eq!(results[1].status(), TaskStatus::Failed);
     /// let error = results[1].outcome.as_ref().unwrap_err();
     /// assert_eq!(error.to_string(), "halve: 7 is odd (1 attempt)");
+    /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the run cannot continue, such as with a journal that cannot be written. In memory that does not happen.
     ///
     /// # Panics
     ///
@@ -240,7 +245,7 @@ impl<B: Blueprint> Orchestrator<B> {
     /// #     async fn double(&self, number: u64) -> u64 { number * 2 }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
+    /// # async fn main() -> Result<(), orchestrator::RunError> {
     /// let (sender, mut results) = Orchestrator::new(Double).channel(16);
     /// let sending = tokio::spawn(async move {
     ///     for number in 0..1_000 {
@@ -249,11 +254,12 @@ impl<B: Blueprint> Orchestrator<B> {
     ///     Ok::<_, orchestrator::SendError<u64>>(())
     /// });
     /// let mut sum = 0;
-    /// while let Some(result) = results.recv().await {
+    /// while let Some(result) = results.recv().await? {
     ///     sum += result.outcome.unwrap_or_default();
     /// }
     /// sending.await.unwrap().unwrap();
     /// assert_eq!(sum, 999_000);
+    /// # Ok(())
     /// # }
     /// ```
     ///
@@ -284,7 +290,7 @@ impl<B: Blueprint> Orchestrator<B> {
     /// under way, as `buffered` does, those wait too).
     ///
     /// ```
-    /// use futures_util::{StreamExt, stream};
+    /// use futures_util::{TryStreamExt, stream};
     /// # use orchestrator::{Orchestrator, Task, blueprint};
     /// # struct Double;
     /// # #[blueprint]
@@ -293,15 +299,16 @@ impl<B: Blueprint> Orchestrator<B> {
     /// #     async fn double(&self, number: u64) -> u64 { number * 2 }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
+    /// # async fn main() -> Result<(), orchestrator::RunError> {
     ///
     /// let tasks = stream::iter((0..100_000).map(|number| Task::new(number, number)));
     /// let mut results = Orchestrator::new(Double).window(1_000).execute_tasks_streaming(tasks);
     /// let mut count = 0;
-    /// while let Some(result) = results.next().await {
+    /// while let Some(result) = results.try_next().await? {
     ///     count += u64::from(result.outcome.is_ok());
     /// }
     /// assert_eq!(count, 100_000);
+    /// # Ok(())
     /// # }
     /// ```
     ///

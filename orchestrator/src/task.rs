@@ -47,7 +47,7 @@ impl<I> Task<I> {
     }
 }
 
-/// How a task ended. Every admitted task gives exactly one.
+/// How a task ended. Every admitted task has exactly one, unless the run ends with a [`RunError`](crate::RunError).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TaskResult<O> {

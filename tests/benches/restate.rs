@@ -208,7 +208,7 @@ async fn delayed(server: &Server, count: u64) {
     let tasks = (0..count).map(|number| Task::new(number, number));
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
     let completed = results
-        .filter(|result| std::future::ready(result.outcome.is_ok()))
+        .filter(|result| std::future::ready(result.as_ref().unwrap().outcome.is_ok()))
         .count()
         .await;
     println!(

@@ -88,7 +88,7 @@ async fn no_more_tasks_are_in_a_limited_step_than_it_says() {
     let orchestrator = Orchestrator::new(Counted(counting.clone())).workers(2);
     let begin = Instant::now();
     let tasks = (0..30).map(|id| Task::new(id, id % 10 == 0));
-    let results = orchestrator.execute_tasks(tasks).await;
+    let results = orchestrator.execute_tasks(tasks).await.unwrap();
     let failed = results.iter().filter(|result| result.outcome.is_err());
     assert_eq!(failed.count(), 3);
     assert_eq!(counting.most_inside.load(Ordering::SeqCst), 3);
@@ -117,7 +117,7 @@ async fn a_step_begins_no_more_often_than_its_rate_says() {
     let times = Arc::default();
     let orchestrator = Orchestrator::new(Paced(Arc::clone(&times)));
     let tasks = (0..50).map(|id| Task::new(id, ()));
-    assert_eq!(orchestrator.execute_tasks(tasks).await.len(), 50);
+    assert_eq!(orchestrator.execute_tasks(tasks).await.unwrap().len(), 50);
     let times = times.lock().unwrap().clone();
     assert_eq!(times.len(), 50);
     for (index, time) in times.iter().enumerate() {

@@ -23,7 +23,10 @@ use orchestrator::{Blueprint, Orchestrator, Task, TaskError};
 /// Runs one task through the blueprint.
 async fn run<B: Blueprint>(blueprint: B, input: B::Input) -> Result<B::Output, TaskError> {
     let orchestrator = Orchestrator::new(blueprint);
-    let mut results = orchestrator.execute_tasks([Task::new(1, input)]).await;
+    let mut results = orchestrator
+        .execute_tasks([Task::new(1, input)])
+        .await
+        .unwrap();
     assert_eq!(results.len(), 1);
     results.remove(0).outcome
 }

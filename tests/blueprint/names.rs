@@ -60,7 +60,8 @@ async fn an_error_and_an_idempotency_key_have_the_given_name() {
     let orchestrator = orchestrator::Orchestrator::new(Shared(renamed.clone()));
     let _ = orchestrator
         .execute_tasks([orchestrator::Task::new(1, 1)])
-        .await;
+        .await
+        .unwrap();
     let key = renamed.key.lock().unwrap().clone();
     assert!(key.ends_with("/0/fetch-data"), "{key}");
 }

@@ -12,14 +12,18 @@ async fn execute_tasks_gives_results_in_the_order_of_the_tasks() {
     let tasks = (0..100).map(|id| Task::new(1_000 + id, vec![Op::Delay(100 - id)]));
     let results = Orchestrator::new(Script::default())
         .execute_tasks(tasks)
-        .await;
+        .await
+        .unwrap();
     let order: Vec<_> = results.iter().map(|r| (r.id.0, r.ordinal)).collect();
     assert_eq!(order, (0..100).map(|n| (1_000 + n, n)).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn no_tasks_give_no_results() {
-    let results = Orchestrator::new(Script::default()).execute_tasks([]).await;
+    let results = Orchestrator::new(Script::default())
+        .execute_tasks([])
+        .await
+        .unwrap();
     assert!(results.is_empty());
 }
 
@@ -28,7 +32,8 @@ async fn ids_need_not_be_unique() {
     let same = (0..10).map(|_| Task::new(7, vec![Op::Ready]));
     let results = Orchestrator::new(Script::default())
         .execute_tasks(same)
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.len(), 10);
     assert!(results.iter().all(|result| result.id.0 == 7));
 }
@@ -38,7 +43,8 @@ async fn a_task_that_fails_is_a_result_like_any_other() {
     let tasks = [Task::new(1, vec![Op::Fail]), Task::new(2, vec![Op::Ready])];
     let results = Orchestrator::new(Script::default())
         .execute_tasks(tasks)
-        .await;
+        .await
+        .unwrap();
     let statuses: Vec<_> = results
         .iter()
         .map(orchestrator::TaskResult::status)
@@ -56,7 +62,7 @@ async fn results_are_received_while_senders_are_still_there() {
             .send(Task::new(id, vec![Op::Delay(10)]))
             .await
             .unwrap();
-        assert_eq!(results.recv().await.unwrap().id.0, id);
+        assert_eq!(results.recv().await.unwrap().unwrap().id.0, id);
     }
 }
 
@@ -69,11 +75,11 @@ async fn the_run_ends_with_its_last_sender() {
     second.send(Task::new(2, vec![])).await.unwrap();
     drop(second);
     let mut count = 0;
-    while results.recv().await.is_some() {
+    while results.recv().await.unwrap().is_some() {
         count += 1;
     }
     assert_eq!(count, 2);
-    assert!(results.recv().await.is_none(), "it stays ended");
+    assert!(results.recv().await.unwrap().is_none(), "it stays ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +94,7 @@ async fn sending_waits_while_the_window_is_full() {
         sent += 1;
     }
     assert_eq!(sent, 4 + 2);
-    assert!(results.recv().await.is_some());
+    assert!(results.recv().await.unwrap().is_some());
     let more = timeout(Duration::from_secs(1), sender.send(Task::new(sent, vec![]))).await;
     assert!(more.is_ok(), "a result that is received makes room");
 }
@@ -122,6 +128,7 @@ async fn tasks_run_side_by_side() {
     let tasks = tasks(1_000, &[Op::Work(1_000)]);
     Orchestrator::new(Script::default())
         .execute_tasks(tasks)
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() < Duration::from_millis(1_100));
 }

@@ -17,7 +17,8 @@ async fn exactly_so_many_steps_execute() {
         let begin = Instant::now();
         orchestrator
             .execute_tasks(tasks(concurrency as u64 * 5, &[Op::Work(100)]))
-            .await;
+            .await
+            .unwrap();
         assert_eq!(
             script.seen.most_executing(),
             concurrency,
@@ -34,7 +35,10 @@ async fn exactly_so_many_steps_execute() {
 async fn it_counts_over_all_runs_of_an_orchestrator() {
     let script = Script::default();
     let orchestrator = Orchestrator::new(script.clone()).concurrency(5).workers(3);
-    let run = || orchestrator.execute_tasks(tasks(50, &[Op::Work(10), Op::Yield, Op::Work(5)]));
+    let run = async || {
+        let ops = [Op::Work(10), Op::Yield, Op::Work(5)];
+        orchestrator.execute_tasks(tasks(50, &ops)).await.unwrap();
+    };
     tokio::join!(run(), run(), run(), run());
     assert_eq!(script.seen.most_executing(), 5);
 }
@@ -61,7 +65,10 @@ async fn a_run_that_is_always_busy_does_not_shut_out_another() {
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     let begin = Instant::now();
-    orchestrator.execute_tasks(tasks(10, &[Op::Work(10)])).await;
+    orchestrator
+        .execute_tasks(tasks(10, &[Op::Work(10)]))
+        .await
+        .unwrap();
     // Ten steps of 10 ms with half of two permits.
     assert!(
         begin.elapsed() < Duration::from_millis(200),
@@ -78,7 +85,8 @@ async fn a_task_in_a_delay_does_not_count() {
     let begin = Instant::now();
     orchestrator
         .execute_tasks(tasks(1_000, &[Op::Delay(5_000), Op::Ready]))
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() < Duration::from_millis(5_100));
     assert_eq!(script.seen.most_executing(), 1);
 }
@@ -89,7 +97,8 @@ async fn a_task_between_attempts_does_not_count() {
     let begin = Instant::now();
     orchestrator
         .execute_tasks(tasks(1_000, &[Op::Flaky(3)]))
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() < Duration::from_millis(100));
 }
 

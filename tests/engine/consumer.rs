@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use orchestrator::Orchestrator;
 
 use crate::script::{Op, Script, tasks};
@@ -42,7 +42,7 @@ async fn a_paused_consumer_pauses_the_input() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(pulled.load(Ordering::SeqCst), so_far);
     let mut count = 0;
-    while results.next().await.is_some() {
+    while results.try_next().await.unwrap().is_some() {
         count += 1;
     }
     assert_eq!(count, 1_000_000);
@@ -57,7 +57,7 @@ async fn a_worker_that_found_no_room_goes_on_once_there_is_some() {
             .concurrency(10_000)
             .execute_tasks_streaming(stream::iter(tasks(60_000, &[Op::Yield])));
         let mut count = 0;
-        while results.next().await.is_some() {
+        while results.try_next().await.unwrap().is_some() {
             count += 1;
             if count % 3_000 == 0 {
                 for _ in 0..count % 7 {
@@ -94,7 +94,7 @@ async fn a_panic_of_the_input_reaches_the_consumer_after_the_results() {
     let input = stream::iter(tasks(10, &[Op::Ready])).chain(stream::poll_fn(|_| panic!("no more")));
     let mut results = Orchestrator::new(Script::default()).execute_tasks_streaming(input);
     for _ in 0..10 {
-        assert!(results.next().await.is_some());
+        assert!(results.try_next().await.unwrap().is_some());
     }
     let end = tokio::spawn(async move { results.next().await }).await;
     let panic = end.unwrap_err().into_panic();

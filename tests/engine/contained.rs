@@ -216,7 +216,7 @@ async fn two_results_that_panic_when_they_are_dropped() {
             .execute_tasks_streaming(stream::iter(ids(5)));
         tokio::time::sleep(Duration::from_millis(10)).await;
         // The others came along with it, and were not taken.
-        assert_eq!(results.recv().await.unwrap().id.0, 0);
+        assert_eq!(results.recv().await.unwrap().unwrap().id.0, 0);
         if order == Order::Input {
             assert!(results.recv().now_or_never().is_none());
         }

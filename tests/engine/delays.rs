@@ -14,7 +14,8 @@ async fn a_delay_lasts_as_long_as_it_says() {
         let begin = Instant::now();
         Orchestrator::new(Script::default())
             .execute_tasks(tasks(1, &[Op::Delay(millis)]))
-            .await;
+            .await
+            .unwrap();
         let delay = Duration::from_millis(millis);
         assert!(begin.elapsed() >= delay && begin.elapsed() <= delay + Duration::from_millis(2));
     }
@@ -25,7 +26,8 @@ async fn a_delay_of_zero_does_not_wait() {
     let begin = Instant::now();
     Orchestrator::new(Script::default())
         .execute_tasks(tasks(100, &[Op::Delay(0), Op::Delay(0)]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(begin.elapsed(), Duration::ZERO);
 }
 
@@ -50,7 +52,7 @@ async fn a_shorter_delay_overtakes_a_longer_one() {
     let input = [300, 100, 200].map(|millis| Task::new(millis, vec![Op::Delay(millis)]));
     let order: Vec<_> = Orchestrator::new(Script::default())
         .execute_tasks_streaming(stream::iter(input))
-        .map(|result| result.id.0)
+        .map(|result| result.unwrap().id.0)
         .collect()
         .await;
     assert_eq!(order, [100, 200, 300]);
@@ -61,7 +63,8 @@ async fn a_failed_attempt_is_followed_by_its_pause() {
     let begin = Instant::now();
     let results = Orchestrator::new(Script::default())
         .execute_tasks(tasks(1, &[Op::Flaky(3)]))
-        .await;
+        .await
+        .unwrap();
     assert!(results[0].outcome.is_ok());
     assert!(begin.elapsed() >= Duration::from_millis(30));
     assert!(begin.elapsed() <= Duration::from_millis(35));
@@ -72,7 +75,8 @@ async fn attempts_are_counted_for_each_step_anew() {
     let script = Script::default();
     let results = Orchestrator::new(script.clone())
         .execute_tasks(tasks(1, &[Op::Flaky(2), Op::Flaky(3), Op::Fail]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(
         results[0].outcome.as_ref().unwrap_err().to_string(),
         "fail: scripted (1 attempt)"
@@ -89,7 +93,7 @@ async fn woken_tasks_go_before_new_ones() {
     let order: Vec<_> = Orchestrator::new(Script::default())
         .concurrency(1)
         .execute_tasks_streaming(input)
-        .map(|result| result.id.0)
+        .map(|result| result.unwrap().id.0)
         .take(12)
         .collect()
         .await;

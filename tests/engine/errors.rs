@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use orchestrator::{Advance, Orchestrator, StepContext, StepFailure, Task, TaskErrorKind};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +47,7 @@ async fn two_runs_never_share_an_idempotency_key() {
     for _ in 0..2 {
         // As a program does that wants its own random numbers to be the same every time.
         fastrand::seed(7);
-        orchestrator.execute_tasks(ids(1)).await;
+        orchestrator.execute_tasks(ids(1)).await.unwrap();
     }
     let keys = keys.lock().unwrap();
     assert_ne!(keys[0], keys[1]);
@@ -65,7 +65,7 @@ async fn a_cancelled_task_names_the_step_it_stands_at() {
         .execute_tasks_streaming(input.chain(stream::pending()));
     tokio::time::sleep(Duration::from_millis(10)).await;
     token.cancel();
-    for result in results.collect::<Vec<_>>().await {
+    for result in results.try_collect::<Vec<_>>().await.unwrap() {
         let error = result.outcome.unwrap_err();
         assert_eq!(error.kind(), TaskErrorKind::Cancelled);
         assert_eq!(

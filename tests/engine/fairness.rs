@@ -43,7 +43,8 @@ async fn retried_at_once_until_another_ran(delay: Duration) {
     let results = Orchestrator::new(blueprint)
         .workers(1)
         .execute_tasks(order.map(|id| Task::new(id, id)))
-        .await;
+        .await
+        .unwrap();
     for result in results {
         assert_eq!(result.outcome.unwrap(), 1, "the other never had its turn");
     }
@@ -96,7 +97,8 @@ async fn a_step_whose_awaits_are_always_ready_lets_others_run() {
     let results = Orchestrator::new(blueprint)
         .workers(1)
         .execute_tasks(ids(2))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.into_iter().next().unwrap().outcome.unwrap(), 1);
 }
 
@@ -109,7 +111,7 @@ fn a_consumer_that_is_never_kept_waiting_lets_others_run() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let begin = RealInstant::now();
         let _ = timeout(Duration::from_millis(100), async {
-            while results.recv().await.is_some() {
+            while results.recv().await.unwrap().is_some() {
                 // The consumer has something to do for each result.
                 let begin_one = RealInstant::now();
                 while begin_one.elapsed() < Duration::from_micros(200) {}
@@ -158,7 +160,7 @@ fn a_task_that_comes_in_is_not_left_to_a_worker_that_is_busy() {
         std::thread::sleep(Duration::from_millis(200));
         sender.send(Task::new(2, 2)).await.unwrap();
         drop(sender);
-        while let Some(result) = results.recv().await {
+        while let Some(result) = results.recv().await.unwrap() {
             assert_eq!(
                 result.outcome.unwrap(),
                 1,
@@ -209,7 +211,8 @@ async fn most_in_a_row(pause: Option<Duration>) -> usize {
     });
     Orchestrator::new(blueprint)
         .execute_tasks((0..600).map(|id| Task::new(id, false)))
-        .await;
+        .await
+        .unwrap();
     over.cancel();
     beside.await.unwrap()
 }
@@ -248,7 +251,8 @@ async fn a_task_whose_steps_never_end_lets_others_run() {
     let results = Orchestrator::new(blueprint)
         .workers(1)
         .execute_tasks(ids(2))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.into_iter().next().unwrap().outcome.unwrap(), 1);
 }
 
@@ -268,7 +272,8 @@ async fn a_step_that_cancels_the_token_it_was_given_ends_no_other_task() {
     let results = Orchestrator::new(blueprint)
         .concurrency(1)
         .execute_tasks(ids(10))
-        .await;
+        .await
+        .unwrap();
     assert!(results.iter().all(|result| result.outcome.is_ok()));
 }
 
@@ -296,7 +301,8 @@ async fn a_worker_with_long_turns_is_still_fed() {
     Orchestrator::new(blueprint)
         .concurrency(1_000)
         .execute_tasks(ids(TASKS))
-        .await;
+        .await
+        .unwrap();
     let ours = begin.elapsed();
     println!("idiom {idiom:?}, ours {ours:?}");
     assert!(ours < 3 * idiom, "{ours:?} against {idiom:?}");
@@ -323,7 +329,7 @@ async fn tasks_keep_coming_in_beside_a_step_that_is_always_woken() {
         .workers(1)
         .execute_tasks_streaming(stream::iter(ids(5_001)));
     let mut others = 0;
-    while let Some(result) = results.recv().await {
+    while let Some(result) = results.recv().await.unwrap() {
         others += usize::from(result.id.0 > 0);
         if others == 5_000 {
             over.store(true, Ordering::SeqCst);
@@ -371,7 +377,7 @@ async fn beside_a_step_that_takes_whole_turns(
         sender.send(Task::new(1, 1)).await.unwrap();
     }
     drop(sender);
-    while let Some(result) = results.recv().await {
+    while let Some(result) = results.recv().await.unwrap() {
         assert_eq!(
             result.outcome.unwrap(),
             1,

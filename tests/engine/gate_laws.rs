@@ -79,7 +79,7 @@ async fn to_its_end(orchestrator: Orchestrator<Script>, scripts: Vec<Ops>, end: 
                 token.cancel();
             });
             let mut missing = count;
-            while let Some(result) = results.recv().await {
+            while let Some(result) = results.recv().await.unwrap() {
                 missing -= 1;
                 if let Err(error) = result.outcome {
                     let kind = error.kind();
@@ -191,7 +191,7 @@ proptest! {
                 let input = stream::iter(tasks(count, &[Op::Ready]));
                 orchestrator.execute_tasks_streaming(input).count().await;
             } else {
-                orchestrator.execute_tasks(tasks(count, &[Op::Ready])).await;
+                orchestrator.execute_tasks(tasks(count, &[Op::Ready])).await.unwrap();
             }
             begin.elapsed()
         });

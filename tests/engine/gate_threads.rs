@@ -45,7 +45,10 @@ fn a_rate_is_kept_and_reached() {
         let script = Script::default().bounded("work", bounds);
         let orchestrator = Orchestrator::new(script.clone()).workers(4);
         let begin = Instant::now();
-        let run = || orchestrator.execute_tasks(tasks(500, &[Op::Yield]));
+        let run = async || {
+            let tasks = tasks(500, &[Op::Yield]);
+            orchestrator.execute_tasks(tasks).await.unwrap();
+        };
         tokio::join!(run(), run());
         // 1,000 begins, half a millisecond apart.
         let elapsed = begin.elapsed();
@@ -144,7 +147,8 @@ fn runs_that_are_shut_down_at_any_time_give_all_places_back() {
         timeout(60 * SOON, all).await.expect("a run hangs");
         assert!(seen.load(Ordering::SeqCst) <= LIMIT);
         let together = orchestrator.execute_tasks((0..LIMIT).map(|_| Task::new(0, 4_004)));
-        timeout(SOON, together).await.expect("a place is lost");
+        let ended = timeout(SOON, together).await.expect("a place is lost");
+        ended.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(orchestrator.stats(), orchestrator::Stats::default());
     });
@@ -228,7 +232,10 @@ fn who_is_let_in_does_not_wait_for_the_thread_of_who_left() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         go_on.notify_one();
         assert_eq!(other.count().await, 1);
-        let outcomes: Vec<_> = busy.map(|result| result.outcome.unwrap()).collect().await;
+        let outcomes: Vec<_> = busy
+            .map(|result| result.unwrap().outcome.unwrap())
+            .collect()
+            .await;
         assert_eq!(outcomes, [true], "the other run has a place, and no thread");
     });
 }

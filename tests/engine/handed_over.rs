@@ -34,7 +34,7 @@ async fn a_received_result_makes_room_for_a_task_at_once() {
         sent += 1;
     }
     for _ in 0..100 {
-        assert!(results.recv().await.is_some());
+        assert!(results.recv().await.unwrap().is_some());
         let more = timeout(SOON, sender.send(Task::new(sent, vec![]))).await;
         assert!(more.is_ok(), "one result was received, no task can be sent");
     }
@@ -71,7 +71,8 @@ async fn execute_tasks_gives_a_result_for_each_task_after_a_shutdown() {
     });
     let results = orchestrator
         .execute_tasks(tasks(10_000, &[Op::Work(10)]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.len(), 10_000);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use orchestrator::{Orchestrator, Order, Task, TaskErrorKind};
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ proptest! {
                 .order(order)
                 .execute_tasks_streaming(input);
             let mut all = Vec::new();
-            while let Some(result) = results.next().await {
+            while let Some(result) = results.try_next().await.unwrap() {
                 most_under_way = most_under_way.max(pulled.load(Ordering::SeqCst) - all.len());
                 all.push(result);
             }
@@ -115,7 +115,7 @@ proptest! {
                 tokio::time::sleep(std::time::Duration::from_millis(after)).await;
                 token.cancel();
             });
-            results.collect::<Vec<_>>().await
+            results.try_collect::<Vec<_>>().await.unwrap()
         });
         prop_assert!(script.seen.most_executing() <= concurrency);
         let ordinals: Vec<_> = results.iter().map(|result| result.ordinal).collect();

@@ -21,7 +21,8 @@ async fn exactly_so_many_tasks_are_in_the_step() {
         let begin = Instant::now();
         let results = orchestrator
             .execute_tasks(tasks(limit as u64 * 5, &[Op::Work(100)]))
-            .await;
+            .await
+            .unwrap();
         assert!(results.iter().all(|result| result.outcome.is_ok()));
         assert_eq!(script.seen.most_in("work"), limit, "{workers} workers");
         assert_eq!(
@@ -38,7 +39,8 @@ async fn other_steps_are_not_bounded() {
     let begin = Instant::now();
     Orchestrator::new(script.clone())
         .execute_tasks(tasks(100, &[Op::Work(100), Op::Flaky(0), Op::Work(100)]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(begin.elapsed().as_millis(), 200);
     assert_eq!(script.seen.most_in("flaky"), 1);
 }
@@ -50,7 +52,8 @@ async fn it_counts_over_all_runs_of_an_orchestrator_and_its_clones() {
     let clones = [1_000, 5, 7].map(|n| orchestrator.clone().concurrency(n));
     let begin = Instant::now();
     let runs = clones.iter().chain([&orchestrator]);
-    join_all(runs.map(|each| each.execute_tasks(tasks(20, &[Op::Work(10)])))).await;
+    let all = join_all(runs.map(|each| each.execute_tasks(tasks(20, &[Op::Work(10)])))).await;
+    assert!(all.iter().all(Result::is_ok));
     assert_eq!(script.seen.most_in("work"), 5);
     assert!(begin.elapsed() < Duration::from_millis(300));
 }
@@ -62,7 +65,8 @@ async fn each_step_has_a_limit_of_its_own() {
     Orchestrator::new(script.clone())
         .workers(3)
         .execute_tasks(tasks(50, &ops))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(script.seen.most_in("work"), 2);
     assert!(script.seen.most_in("flaky") <= 3);
     assert_eq!(script.seen.begins("work").len(), 100);
@@ -75,10 +79,11 @@ async fn tasks_begin_in_the_order_in_which_they_came_to_the_step() {
         let script = limited("work", limit);
         let orchestrator = Orchestrator::new(script.clone()).workers(workers);
         // Each comes a millisecond after the one before, to whatever worker of whichever run.
-        let run = |run: u64| {
+        let run = async |run: u64| {
             let ids = (0..200).filter(move |id| id % 3 == run);
             let ops = |id| vec![Op::Delay(1 + id), Op::Work(20)];
-            orchestrator.execute_tasks(ids.map(move |id| Task::new(id, ops(id))))
+            let tasks = ids.map(move |id| Task::new(id, ops(id)));
+            orchestrator.execute_tasks(tasks).await.unwrap();
         };
         tokio::join!(run(0), run(1), run(2));
         let begins = script.seen.begins("work");
@@ -95,7 +100,10 @@ async fn who_comes_later_does_not_overtake_who_waits() {
         Task::new(0, vec![Op::Work(10), Op::Work(10)]),
         Task::new(1, vec![Op::Delay(1), Op::Work(10)]),
     ];
-    Orchestrator::new(script.clone()).execute_tasks(input).await;
+    Orchestrator::new(script.clone())
+        .execute_tasks(input)
+        .await
+        .unwrap();
     let begins = script.seen.begins("work");
     let order: Vec<_> = begins.iter().map(|begin| begin.task).collect();
     assert_eq!(order, [0, 1, 0]);
@@ -113,7 +121,8 @@ async fn who_waits_holds_no_permit() {
     let begin = Instant::now();
     orchestrator
         .execute_tasks(tasks(1_000, &[Op::Flaky(1), Op::Delay(5)]))
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() < Duration::from_millis(100));
     drop(waiting);
 }
@@ -127,7 +136,8 @@ async fn a_task_can_wait_at_its_first_step_or_a_later_one() {
         let begin = Instant::now();
         let results = Orchestrator::new(script.clone())
             .execute_tasks(tasks(3, &ops))
-            .await;
+            .await
+            .unwrap();
         assert!(results.iter().all(|result| result.outcome.is_ok()));
         assert_eq!(script.seen.most_in("work"), 1, "{ops:?}");
         let elapsed = begin.elapsed().as_millis();
@@ -141,7 +151,8 @@ async fn an_attempt_after_a_wait_is_counted_right() {
     let results = Orchestrator::new(script.clone())
         .workers(2)
         .execute_tasks(tasks(50, &[Op::Flaky(2), Op::Flaky(1), Op::Fail]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(script.seen.begins("flaky").len(), 50 * (3 + 2));
     for result in results {
         let error = result.outcome.unwrap_err().to_string();
@@ -171,7 +182,7 @@ async fn who_was_let_in_and_who_is_due_take_turns() {
         .execute_tasks_streaming(stream::iter(input));
     tokio::time::sleep(Duration::from_millis(2)).await;
     tokio::time::advance(Duration::from_millis(20)).await;
-    let ids: Vec<_> = results.map(|result| result.id.0).collect().await;
+    let ids: Vec<_> = results.map(|result| result.unwrap().id.0).collect().await;
     let due = ids[..500].iter().filter(|&&id| id > 1_000).count();
     assert!((200..=300).contains(&due), "{due} of 500 were due");
 }

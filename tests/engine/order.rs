@@ -11,7 +11,7 @@ async fn ids(order: Order, window: usize) -> Vec<u64> {
         .order(order)
         .window(window)
         .execute_tasks_streaming(stream::iter(input))
-        .map(|result| result.id.0)
+        .map(|result| result.unwrap().id.0)
         .collect()
         .await
 }

@@ -13,7 +13,8 @@ async fn a_panic_fails_its_task_and_no_other() {
     let results = Orchestrator::new(Script::default())
         .concurrency(3)
         .execute_tasks(tasks)
-        .await;
+        .await
+        .unwrap();
     for result in results {
         assert_eq!(result.outcome.is_err(), result.id.0 % 7 == 0);
     }
@@ -24,7 +25,8 @@ async fn the_error_says_where_and_what() {
     let task = Task::new(1, vec![Op::Panic]);
     let results = Orchestrator::new(Script::default())
         .execute_tasks([task])
-        .await;
+        .await
+        .unwrap();
     let error = results[0].outcome.as_ref().unwrap_err();
     assert_eq!(error.kind(), TaskErrorKind::Panicked);
     assert_eq!(error.step(), "panic");

@@ -124,7 +124,7 @@ async fn a_worker_that_is_busy_and_has_no_task_keeps_no_permit_it_does_not_use()
         sender.send(Task::new(id, id)).await.unwrap();
     }
     for _ in 1..PERMITS {
-        assert!(results.recv().await.is_some());
+        assert!(results.recv().await.unwrap().is_some());
     }
     // One step executes, of eight that may.
     let others = orchestrator.execute_tasks((1..PERMITS).map(|_| Task::new(1, 1)));
@@ -208,7 +208,8 @@ fn runs_that_are_shut_down_at_any_time_give_all_permits_back() {
             .await
             .expect("a run hangs");
         let together = orchestrator.execute_tasks((0..PERMITS).map(|_| Task::new(0, 4_004)));
-        timeout(SOON, together).await.expect("a permit is lost");
+        let ended = timeout(SOON, together).await.expect("a permit is lost");
+        ended.unwrap();
         assert_eq!(orchestrator.stats(), orchestrator::Stats::default());
     });
 }
@@ -256,7 +257,10 @@ fn who_is_given_a_permit_does_not_wait_for_the_thread_of_who_gave_it() {
         drop(sender);
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(other.count().await, 1);
-        let outcomes: Vec<_> = busy.map(|result| result.outcome.unwrap()).collect().await;
+        let outcomes: Vec<_> = busy
+            .map(|result| result.unwrap().outcome.unwrap())
+            .collect()
+            .await;
         assert_eq!(
             outcomes, [1; 5],
             "the other run has a permit, and no thread"

@@ -30,7 +30,8 @@ async fn a_task_between_attempts_has_no_place() {
     Orchestrator::new(script)
         .workers(2)
         .execute_tasks(tasks(100, &[Op::Flaky(3)]))
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() <= Duration::from_millis(40));
 }
 
@@ -41,7 +42,8 @@ async fn a_task_in_a_delay_has_no_place() {
     let ops = [Op::Work(1), Op::Delay(1_000), Op::Work(1)];
     Orchestrator::new(script)
         .execute_tasks(tasks(50, &ops))
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() < Duration::from_millis(1_150));
 }
 
@@ -50,7 +52,8 @@ async fn a_step_that_fails_gives_its_place_back() {
     let results = Orchestrator::new(limited("fail", 1))
         .workers(2)
         .execute_tasks(tasks(100, &[Op::Fail]))
-        .await;
+        .await
+        .unwrap();
     for result in results {
         let error = result.outcome.unwrap_err();
         assert_eq!(error.to_string(), "fail: scripted (1 attempt)");
@@ -62,7 +65,8 @@ async fn a_step_that_panics_gives_its_place_back() {
     let results = Orchestrator::new(limited("panic", 1))
         .workers(2)
         .execute_tasks(tasks(100, &[Op::Panic]))
-        .await;
+        .await
+        .unwrap();
     for result in results {
         assert_eq!(result.outcome.unwrap_err().kind(), TaskErrorKind::Panicked);
     }
@@ -76,7 +80,8 @@ async fn a_step_whose_call_panics_gives_its_place_back() {
     });
     let results = Orchestrator::new(step.bounded(Bounds::none().limit(1)))
         .execute_tasks(ids(100))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.iter().filter(|r| r.outcome.is_ok()).count(), 50);
 }
 
@@ -85,7 +90,8 @@ async fn the_last_step_gives_its_place_back() {
     let results = Orchestrator::new(limited("end", 1))
         .workers(2)
         .execute_tasks(tasks(100, &[Op::Yield]))
-        .await;
+        .await
+        .unwrap();
     assert!(results.iter().all(|result| result.outcome.is_ok()));
 }
 
@@ -95,7 +101,8 @@ async fn a_task_of_more_steps_than_it_goes_in_a_row_gives_each_place_back() {
     let results = Orchestrator::new(limited("work", 1))
         .workers(2)
         .execute_tasks(tasks(5, &ops))
-        .await;
+        .await
+        .unwrap();
     assert!(results.iter().all(|result| result.outcome.is_ok()));
 }
 
@@ -153,7 +160,7 @@ async fn a_shutdown_cancels_who_waits_and_names_the_step() {
         .execute_tasks_streaming(stream::iter(tasks(5_000, &ops)));
     tokio::time::sleep(Duration::from_millis(10)).await;
     token.cancel();
-    let mut results = results.map(|result| result.outcome.unwrap_err().to_string());
+    let mut results = results.map(|result| result.unwrap().outcome.unwrap_err().to_string());
     let begin = Instant::now();
     for _ in 3..5_000 {
         assert_eq!(results.next().await.unwrap(), "work: cancelled");
@@ -174,7 +181,7 @@ async fn a_task_that_waits_after_a_delay_is_at_the_step_and_not_at_the_delay() {
         .execute_tasks_streaming(stream::iter(tasks(2, &ops)));
     tokio::time::sleep(Duration::from_millis(10)).await;
     token.cancel();
-    let errors = results.map(|result| result.outcome.unwrap_err().to_string());
+    let errors = results.map(|result| result.unwrap().outcome.unwrap_err().to_string());
     let mut errors: Vec<_> = errors.collect().await;
     errors.sort();
     assert_eq!(errors, ["work: cancelled", "work: cancelled (1 attempt)"]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use orchestrator::{Advance, Bounds, Orchestrator, Rate, Task, TaskErrorKind};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,8 @@ async fn the_first_begins_at_once_and_the_others_an_interval_apart() {
         Orchestrator::new(script.clone())
             .workers(workers)
             .execute_tasks(tasks(200, &[Op::Ready]))
-            .await;
+            .await
+            .unwrap();
         let expected: Vec<_> = (0..200).map(|n| n * 10).collect();
         assert_eq!(begins(&script, "work", begin), expected);
     }
@@ -45,9 +46,15 @@ async fn time_that_nobody_used_gives_no_credit() {
     let script = rated("work", Rate::per_second(10));
     let orchestrator = Orchestrator::new(script.clone());
     let begin = Instant::now();
-    orchestrator.execute_tasks(tasks(2, &[Op::Ready])).await;
+    orchestrator
+        .execute_tasks(tasks(2, &[Op::Ready]))
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
-    orchestrator.execute_tasks(tasks(3, &[Op::Ready])).await;
+    orchestrator
+        .execute_tasks(tasks(3, &[Op::Ready]))
+        .await
+        .unwrap();
     let times = begins(&script, "work", begin);
     assert_eq!(times, [0, 100, 10_100, 10_200, 10_300]);
 }
@@ -58,7 +65,10 @@ async fn it_counts_over_all_runs_and_clones() {
     let orchestrator = Orchestrator::new(script.clone()).workers(2);
     let clone = orchestrator.clone().concurrency(20);
     let begin = Instant::now();
-    let run = |each: &Orchestrator<Script>| each.execute_tasks(tasks(100, &[Op::Work(7)]));
+    let run = async |each: &Orchestrator<Script>| {
+        let tasks = tasks(100, &[Op::Work(7)]);
+        each.execute_tasks(tasks).await.unwrap();
+    };
     tokio::join!(run(&orchestrator), run(&orchestrator), run(&clone));
     let times = begins(&script, "work", begin);
     for window in times.windows(20) {
@@ -73,7 +83,8 @@ async fn each_attempt_is_a_begin() {
     let begin = Instant::now();
     Orchestrator::new(script.clone())
         .execute_tasks(tasks(2, &[Op::Flaky(2)]))
-        .await;
+        .await
+        .unwrap();
     let times = begins(&script, "flaky", begin);
     assert_eq!(times, [0, 100, 200, 300, 400, 500]);
 }
@@ -82,10 +93,11 @@ async fn each_attempt_is_a_begin() {
 async fn tasks_begin_in_the_order_in_which_they_came_to_the_step() {
     let script = rated("work", Rate::per_second(400));
     let orchestrator = Orchestrator::new(script.clone()).workers(3);
-    let run = |run: u64| {
+    let run = async |run: u64| {
         let ids = (0..200).filter(move |id| id % 2 == run);
         let ops = |id| vec![Op::Delay(1 + id), Op::Work(20)];
-        orchestrator.execute_tasks(ids.map(move |id| Task::new(id, ops(id))))
+        let tasks = ids.map(move |id| Task::new(id, ops(id)));
+        orchestrator.execute_tasks(tasks).await.unwrap();
     };
     tokio::join!(run(0), run(1));
     let begins = script.seen.begins("work");
@@ -107,7 +119,8 @@ async fn a_step_can_have_a_limit_too() {
         Orchestrator::new(script.clone())
             .workers(2)
             .execute_tasks(tasks(5, &[Op::Work(250)]))
-            .await;
+            .await
+            .unwrap();
         assert_eq!(begins(&script, "work", begin), expected, "limit {limit}");
         assert!(script.seen.most_in("work") <= limit);
     }
@@ -120,7 +133,8 @@ async fn a_rate_can_be_as_slow_as_one_an_hour() {
     Orchestrator::new(script.clone())
         .workers(2)
         .execute_tasks(tasks(4, &[Op::Work(1)]))
-        .await;
+        .await
+        .unwrap();
     let times = begins(&script, "work", begin);
     assert_eq!(times, [0, 3_600_000, 7_200_000, 10_800_000]);
 }
@@ -133,7 +147,8 @@ async fn a_rate_can_be_far_faster_than_the_timer() {
         Orchestrator::new(script)
             .workers(2)
             .execute_tasks(tasks(20_000, &[Op::Ready]))
-            .await;
+            .await
+            .unwrap();
         let elapsed = begin.elapsed().as_millis();
         assert!((millis..millis + 4).contains(&elapsed), "{elapsed} ms");
     }
@@ -148,7 +163,8 @@ async fn who_waits_for_its_time_holds_no_permit() {
     let begin = Instant::now();
     orchestrator
         .execute_tasks(tasks(100, &[Op::Flaky(1)]))
-        .await;
+        .await
+        .unwrap();
     assert!(begin.elapsed() < Duration::from_millis(20));
     assert_eq!(orchestrator.stats().waiting, 9);
     drop(waiting);
@@ -169,7 +185,10 @@ async fn a_run_that_is_abandoned_takes_no_times_along() {
         tokio::time::sleep(Duration::from_millis(15)).await;
         drop(abandoned);
         tokio::time::sleep(Duration::from_millis(1)).await;
-        orchestrator.execute_tasks(tasks(1, &[Op::Ready])).await;
+        orchestrator
+            .execute_tasks(tasks(1, &[Op::Ready]))
+            .await
+            .unwrap();
         let last = script.seen.begins("work").pop().unwrap();
         assert_eq!(last.at.duration_since(begin), next, "{rate}");
     }
@@ -188,7 +207,10 @@ async fn a_run_that_is_shut_down_takes_no_times_along() {
         .execute_tasks_streaming(stream::iter(tasks(10, &[Op::Work(360_000_000)])));
     tokio::time::sleep(Duration::from_millis(10)).await;
     token.cancel();
-    orchestrator.execute_tasks(tasks(1, &[Op::Ready])).await;
+    orchestrator
+        .execute_tasks(tasks(1, &[Op::Ready]))
+        .await
+        .unwrap();
     assert_eq!(begins(&script, "work", begin), [0, 3_600_000]);
     drop(stopping);
 }
@@ -202,7 +224,7 @@ async fn a_shutdown_does_not_wait_for_who_waits_for_its_time() {
     let begin = Instant::now();
     tokio::time::sleep(Duration::from_millis(10)).await;
     token.cancel();
-    let results: Vec<_> = results.collect().await;
+    let results: Vec<_> = results.try_collect().await.unwrap();
     assert_eq!(begin.elapsed().as_millis(), 10);
     assert_eq!(results.len(), 10);
     let errors: Vec<_> = results
@@ -239,7 +261,8 @@ async fn a_rate_holds_where_tasks_lack_permits() {
     tokio::time::sleep(Duration::from_millis(5)).await;
     orchestrator
         .execute_tasks(tasks(2, &[Op::Work(1_000)]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(waiting.count().await, 500);
     let begins = script.seen.begins("flaky");
     for window in begins.windows(20) {

@@ -8,7 +8,10 @@ use crate::script::{Op, Script, tasks};
 async fn again_after_a_run() {
     let orchestrator = Orchestrator::new(Script::default());
     for _ in 0..3 {
-        let results = orchestrator.execute_tasks(tasks(10, &[Op::Yield])).await;
+        let results = orchestrator
+            .execute_tasks(tasks(10, &[Op::Yield]))
+            .await
+            .unwrap();
         let ordinals: Vec<_> = results.iter().map(|result| result.ordinal).collect();
         assert_eq!(
             ordinals,
@@ -28,6 +31,7 @@ async fn by_several_callers_at_once() {
                 orchestrator
                     .execute_tasks(tasks(1_000, &[Op::Yield, Op::Ready]))
                     .await
+                    .unwrap()
             })
         })
         .collect();
@@ -44,7 +48,9 @@ fn from_one_runtime_and_then_another() {
             .enable_all()
             .build()
             .unwrap();
-        let results = runtime.block_on(orchestrator.execute_tasks(tasks(10, &[Op::Yield])));
+        let results = runtime
+            .block_on(orchestrator.execute_tasks(tasks(10, &[Op::Yield])))
+            .unwrap();
         assert_eq!(results.len(), 10);
     }
 }
@@ -55,6 +61,8 @@ fn without_a_timer_where_nothing_waits() {
         .build()
         .unwrap();
     let orchestrator = Orchestrator::new(Script::default());
-    let results = runtime.block_on(orchestrator.execute_tasks(tasks(10, &[Op::Yield])));
+    let results = runtime
+        .block_on(orchestrator.execute_tasks(tasks(10, &[Op::Yield])))
+        .unwrap();
     assert_eq!(results.len(), 10);
 }

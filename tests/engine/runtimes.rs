@@ -21,7 +21,7 @@ fn a_shutdown_needs_no_timer_where_nothing_waits() {
             .shutdown(token)
             .execute_tasks(tasks(10, &[])),
     );
-    assert_eq!(results.len(), 10);
+    assert_eq!(results.unwrap().len(), 10);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_shutdown_on_a_runtime_without_a_timer_loses_no_result() {
         let mut results = Orchestrator::new(Script::default())
             .shutdown(token.clone())
             .execute_tasks_streaming(input);
-        let first = results.recv().await;
+        let first = results.recv().await.unwrap();
         assert!(first.is_some());
         token.cancel();
         1 + results.count().await
@@ -68,7 +68,11 @@ fn a_local_set_is_a_place_like_any_other() {
         let orchestrator = Orchestrator::new(Script::default());
         let run = async move {
             let ops = [Op::Yield, Op::Delay(1), Op::Yield];
-            orchestrator.execute_tasks(tasks(100, &ops)).await.len()
+            orchestrator
+                .execute_tasks(tasks(100, &ops))
+                .await
+                .unwrap()
+                .len()
         };
         tokio::task::spawn_local(run).await.unwrap()
     });
@@ -126,7 +130,10 @@ async fn a_shutdown_with_a_full_outlet_gives_every_result_in_order() {
     tokio::time::sleep(SOON).await;
     token.cancel();
     tokio::time::sleep(SOON).await;
-    let ordinals: Vec<_> = results.map(|result| result.ordinal).collect().await;
+    let ordinals: Vec<_> = results
+        .map(|result| result.unwrap().ordinal)
+        .collect()
+        .await;
     assert!(ordinals.len() > 8_192);
     let admitted = pulled.load(Ordering::SeqCst) as u64;
     assert_eq!(ordinals, (0..admitted).collect::<Vec<_>>());
@@ -149,7 +156,10 @@ async fn many_runs_share_one_or_two_permits() {
         let runs = (0..50).map(|_| orchestrator.execute_tasks(tasks(20, &ops)));
         let all = futures_util::future::join_all(runs);
         let all = timeout(Duration::from_secs(3_600), all).await.unwrap();
-        assert!(all.iter().all(|results| results.len() == 20));
+        assert!(
+            all.iter()
+                .all(|results| results.as_ref().unwrap().len() == 20)
+        );
         assert_eq!(script.seen.most_executing(), concurrency);
     }
 }

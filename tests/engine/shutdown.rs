@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use orchestrator::{Orchestrator, TaskErrorKind, TaskResult};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ async fn cancelled_after(
         .execute_tasks_streaming(input);
     tokio::time::sleep(Duration::from_millis(millis)).await;
     token.cancel();
-    results.collect().await
+    results.try_collect().await.unwrap()
 }
 
 fn kinds(results: &[TaskResult<u64>]) -> (usize, usize) {
@@ -117,8 +117,9 @@ async fn a_token_that_is_cancelled_already_admits_nothing() {
     let results: Vec<_> = Orchestrator::new(script.clone())
         .shutdown(token)
         .execute_tasks_streaming(stream::iter(tasks(10, &[])))
-        .collect()
-        .await;
+        .try_collect()
+        .await
+        .unwrap();
     assert_eq!(results.len(), 0);
     assert_eq!(script.seen.begun(), 0);
 }

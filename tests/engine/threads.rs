@@ -26,7 +26,10 @@ async fn concurrency_is_exact_between_threads() {
         let orchestrator = Orchestrator::new(script.clone())
             .concurrency(concurrency)
             .workers(4);
-        let run = || orchestrator.execute_tasks(tasks(3_000, &[Op::Yield, Op::Yield]));
+        let run = async || {
+            let tasks = tasks(3_000, &[Op::Yield, Op::Yield]);
+            orchestrator.execute_tasks(tasks).await.unwrap();
+        };
         tokio::join!(run(), run(), run());
         assert!(script.seen.most_executing() <= concurrency);
     }
@@ -63,6 +66,7 @@ async fn a_few_tasks_that_keep_their_thread_busy_are_spread() {
     let orchestrator = Orchestrator::new(Meet(std::sync::Barrier::new(2))).workers(2);
     let results = orchestrator
         .execute_tasks([Task::new(1, ()), Task::new(2, ())])
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.len(), 2);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use orchestrator::{Orchestrator, Order};
 use tokio::time::Instant;
 
@@ -30,7 +30,7 @@ async fn the_input_is_pulled_only_as_the_window_allows() {
             .order(order)
             .execute_tasks_streaming(input);
         let mut delivered = 0;
-        while results.next().await.is_some() {
+        while results.try_next().await.unwrap().is_some() {
             delivered += 1;
             let under_way = pulled.load(Ordering::SeqCst) - (delivered - 1);
             assert!(under_way <= window, "{under_way} of {window}");

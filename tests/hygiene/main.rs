@@ -114,7 +114,7 @@ fn run<B: ::orchestrator::Blueprint>(blueprint: B, input: B::Input) -> B::Output
     runtime.block_on(async {
         let task = ::orchestrator::Task::new(1, input);
         let results = ::orchestrator::Orchestrator::new(blueprint).execute_tasks([task]);
-        results.await.remove(0).outcome.unwrap()
+        results.await.unwrap().remove(0).outcome.unwrap()
     })
 }
 

@@ -7,7 +7,7 @@ use futures_util::stream;
 use orchestrator::{Orchestrator, Order, Task, TaskErrorKind, blueprint};
 
 use crate::trace::Trace;
-use crate::{Place, line, tasks};
+use crate::{Place, line, tasks, until_error};
 
 /// Waits so many seconds; what its last step yields can't be written down if they are odd.
 struct Unwritable;
@@ -55,20 +55,20 @@ impl Panicking {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_that_cannot_be_written_stops_the_run() {
+    let reason = "a value could not be read or written: panicked: not me";
     let place = Place::new();
-    let results = place
-        .orchestrator(Panicking)
-        .await
-        .execute_tasks(tasks([1]))
-        .await;
+    let orchestrator = place.orchestrator(Panicking).await;
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks([1])));
+    let (results, error) = until_error(&mut results).await;
+    assert!(format!("{error:#}").contains(reason), "{error:#}");
     let error = results[0].outcome.as_ref().unwrap_err();
     assert_eq!(error.kind(), TaskErrorKind::Cancelled);
-    assert!(
-        error
-            .to_string()
-            .contains("a value could not be read or written: panicked: not me"),
-        "{error}"
-    );
+    assert!(error.to_string().contains(reason), "{error}");
+    drop(orchestrator);
+
+    let orchestrator = place.orchestrator(Panicking).await;
+    let error = orchestrator.execute_tasks(tasks([1])).await.unwrap_err();
+    assert!(format!("{error:#}").contains(reason), "{error:#}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,10 +77,8 @@ async fn results_are_not_held_up_by_tasks_that_are_left_on_disk() {
     let orchestrator = place.orchestrator(Unwritable).await.order(Order::Input);
     let input = stream::iter(tasks([0, 60, 1, 2]));
     let mut results = orchestrator.execute_tasks_streaming(input);
-    let mut lines = Vec::new();
-    while let Some(result) = results.recv().await {
-        lines.push(line(&result));
-    }
+    let (results, error) = until_error(&mut results).await;
+    let lines: Vec<_> = results.iter().map(line).collect();
     assert_eq!(lines[0], "100 {}");
     assert!(
         lines[1].starts_with("102 Cancelled last: stopped: "),
@@ -89,7 +87,53 @@ async fn results_are_not_held_up_by_tasks_that_are_left_on_disk() {
     );
     assert!(lines[2].starts_with("103 Cancelled"), "{}", lines[2]);
     assert_eq!(lines.len(), 3);
-    assert!(results.stopped_by().is_some());
+    assert!(lines[1].contains(&format!("{error:#}")), "{error:#}");
+}
+
+/// Waits a minute; a number that is not one is stored as `null`, which is not read back as a number.
+struct Unreadable;
+
+#[blueprint]
+impl Unreadable {
+    #[step]
+    async fn first(&self, number: Option<f64>) -> f64 {
+        number.unwrap_or(f64::NAN)
+    }
+
+    #[delay]
+    fn wait(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    #[step]
+    async fn last(&self, number: f64) -> f64 {
+        number
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn execute_tasks_returns_an_error_when_a_state_cannot_be_read_back() {
+    let place = Place::new();
+    let input = tasks([Some(1.0), None, Some(2.0), Some(3.0)]);
+    // The run ends in the same way when its journal is opened again.
+    for _ in 0..2 {
+        let orchestrator = place.orchestrator(Unreadable).await;
+        let run = orchestrator.execute_tasks(input.clone());
+        let error = run.await.unwrap_err().to_string();
+        let reason =
+            "task 101 stands at `last` in the journal with a value that this program can't read";
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn recv_returns_an_error_when_a_state_cannot_be_read_back() {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Unreadable).await;
+    let input = stream::iter(tasks([Some(1.0), None, Some(2.0), Some(3.0)]));
+    let mut results = orchestrator.execute_tasks_streaming(input);
+    let (_, error) = until_error(&mut results).await;
+    assert!(error.to_string().contains("task 101"), "{error}");
 }
 
 /// Makes the journal refuse records that fulfil this condition, as a disk would.
@@ -107,7 +151,11 @@ async fn what_had_completed_when_the_disk_failed_is_delivered() {
     let place = Place::new();
     let orchestrator = place.orchestrator(Trace::default()).await;
     fail(&place, "NEW.id = 102 AND NEW.stage = 1");
-    let results = orchestrator.execute_tasks(tasks([60_000, 0, 5_000])).await;
+    let input = stream::iter(tasks([60_000, 0, 5_000]));
+    let mut results = orchestrator
+        .order(Order::Input)
+        .execute_tasks_streaming(input);
+    let (results, error) = until_error(&mut results).await;
     let lines: Vec<_> = results.iter().map(line).collect();
     assert_eq!(lines[0], "101 \"waited 0\"");
     assert!(
@@ -115,6 +163,7 @@ async fn what_had_completed_when_the_disk_failed_is_delivered() {
         "{lines:?}"
     );
     assert!(lines[1].contains("run.db"), "{lines:?}");
+    assert!(error.to_string().contains("run.db"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +172,7 @@ async fn a_run_that_broke_goes_on_when_the_disk_is_well_again() {
     let orchestrator = place.orchestrator(Trace::default()).await;
     fail(&place, "NEW.id = 101 AND NEW.stage = 1");
     let input = tasks([60_000, 0, 5_000, 1]);
-    orchestrator.execute_tasks(input.clone()).await;
+    orchestrator.execute_tasks(input.clone()).await.unwrap_err();
     drop(orchestrator);
     let journal = rusqlite::Connection::open(place.path()).unwrap();
     journal.execute_batch("DROP TRIGGER broken").unwrap();
@@ -132,7 +181,8 @@ async fn a_run_that_broke_goes_on_when_the_disk_is_well_again() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(input)
-        .await;
+        .await
+        .unwrap();
     assert!(results.iter().all(|result| result.outcome.is_ok()));
 }
 
@@ -145,8 +195,8 @@ async fn a_send_that_cannot_be_recorded_ends_the_run() {
     let error = sender.send(Task::new(1, 7)).await.unwrap_err();
     assert_eq!(error.0.input, 7);
     // Though the sender is still there.
-    assert!(results.recv().await.is_none());
-    assert!(results.stopped_by().is_some());
+    let stopped_by = results.stopped_by().unwrap().to_string();
+    assert_eq!(results.recv().await.unwrap_err().to_string(), stopped_by);
     drop(sender);
 }
 
@@ -172,8 +222,9 @@ async fn a_run_that_breaks_at_any_time_gives_no_result_twice_and_none_that_is_no
             let (mut ordinals, mut completed) = (HashSet::new(), Vec::new());
             // If all but those that wait on disk have ended, there is nothing left to break.
             while ordinals.len() < 2_250
-                && let Some(result) = results.recv().await
+                && let Ok(result) = results.recv().await
             {
+                let result = result.expect("an error before the end");
                 assert!(ordinals.insert(result.ordinal), "{} twice", result.ordinal);
                 if result.outcome.is_ok() {
                     completed.push(result.ordinal);

@@ -15,10 +15,12 @@ async fn a_durable_run_gives_what_one_in_memory_gives() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks(inputs))
-        .await;
+        .await
+        .unwrap();
     let in_memory = orchestrator::Orchestrator::new(Trace::default())
         .execute_tasks(tasks(inputs))
-        .await;
+        .await
+        .unwrap();
     let lines = |results: &[_]| results.iter().map(line).collect::<Vec<_>>();
     assert_eq!(lines(&durable), lines(&in_memory));
 }
@@ -31,14 +33,16 @@ async fn a_finished_run_runs_nothing_again_and_marks_its_results() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks(inputs))
-        .await;
+        .await
+        .unwrap();
 
     let again = Trace::default();
     let results = place
         .orchestrator(again.clone())
         .await
         .execute_tasks(tasks(inputs))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(again.runs(), [""; 0]);
     let lines: Vec<_> = results.iter().map(line).collect();
     assert_eq!(
@@ -59,7 +63,8 @@ async fn a_result_of_this_run_is_not_marked() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     assert!(!results[0].replayed);
 }
 
@@ -70,14 +75,15 @@ async fn tasks_that_failed_run_again_if_asked_for() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0, -1, 3]))
-        .await;
+        .await
+        .unwrap();
 
     let again = Trace::default();
     let journal = place.journal().await.retry_failed();
     let orchestrator = orchestrator::Orchestrator::new(again.clone())
         .journal(journal)
         .unwrap();
-    let results = orchestrator.execute_tasks(tasks([0, 1, 3])).await;
+    let results = orchestrator.execute_tasks(tasks([0, 1, 3])).await.unwrap();
     assert_eq!(again.runs(), ["1.first", "1.last"]);
     let lines: Vec<_> = results.iter().map(line).collect();
     assert_eq!(
@@ -99,7 +105,10 @@ async fn a_finished_run_keeps_the_time_at_which_it_was_finished() {
         let orchestrator = Orchestrator::new(Trace::default())
             .journal(journal)
             .unwrap();
-        orchestrator.execute_tasks(tasks(inputs.to_vec())).await;
+        orchestrator
+            .execute_tasks(tasks(inputs.to_vec()))
+            .await
+            .unwrap();
         let finished = Journal::status(place.path()).unwrap().finished;
         drop(orchestrator);
         assert_eq!(place.open().await.finished().unwrap(), finished);
@@ -122,7 +131,8 @@ async fn a_finished_run_that_runs_on_is_not_finished_meanwhile() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     let orchestrator = place.orchestrator(Trace::default()).await;
     let results =
         orchestrator.execute_tasks_streaming(futures_util::stream::iter(tasks([0, 60_000])));
@@ -138,13 +148,15 @@ async fn a_longer_input_may_follow_a_shorter_one() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     let again = Trace::default();
     let results = place
         .orchestrator(again.clone())
         .await
         .execute_tasks(tasks([0, 1]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(again.runs(), ["1.first", "1.last"]);
     assert_eq!(results.len(), 2);
 }
@@ -154,8 +166,8 @@ async fn a_longer_input_may_follow_a_shorter_one() {
 async fn a_journal_is_of_one_run() {
     let place = Place::new();
     let orchestrator = place.orchestrator(Trace::default()).await;
-    orchestrator.execute_tasks(tasks([0])).await;
-    orchestrator.execute_tasks(tasks([0])).await;
+    orchestrator.execute_tasks(tasks([0])).await.unwrap();
+    orchestrator.execute_tasks(tasks([0])).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +182,7 @@ async fn a_run_whose_input_panicked_is_not_finished() {
     });
     let mut results = orchestrator.execute_tasks_streaming(input);
     for _ in 0..2 {
-        results.recv().await.unwrap();
+        results.recv().await.unwrap().unwrap();
     }
     let end = std::panic::AssertUnwindSafe(results.recv())
         .catch_unwind()
@@ -199,7 +211,8 @@ async fn floats_come_back_as_they_were() {
             .orchestrator(Floats)
             .await
             .execute_tasks(tasks(numbers.clone()))
-            .await;
+            .await
+            .unwrap();
         for (result, number) in results.iter().zip(&numbers) {
             assert_eq!(result.outcome.as_ref().unwrap().to_bits(), number.to_bits());
         }

@@ -17,7 +17,7 @@ mod threads;
 mod trace;
 mod unique;
 
-use orchestrator::{Durable, Journal, Orchestrator, Task, TaskResult};
+use orchestrator::{Durable, Journal, Orchestrator, RunError, Task, TaskResult, TaskResults};
 use tempfile::TempDir;
 
 /// A directory with room for one journal.
@@ -59,6 +59,18 @@ fn tasks<I>(inputs: impl IntoIterator<Item = I>) -> Vec<Task<I>> {
     ids.zip(inputs)
         .map(|(id, input)| Task::new(id, input))
         .collect()
+}
+
+/// Returns the results of a run that cannot continue, and the error that it ends with.
+async fn until_error<O>(results: &mut TaskResults<O>) -> (Vec<TaskResult<O>>, RunError) {
+    let mut all = Vec::new();
+    loop {
+        match results.recv().await {
+            Ok(Some(result)) => all.push(result),
+            Ok(None) => panic!("the run ends without an error after {} results", all.len()),
+            Err(error) => return (all, error),
+        }
+    }
 }
 
 /// What a result says, in a line.

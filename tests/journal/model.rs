@@ -142,7 +142,10 @@ async fn check(plans: Vec<Plan>, cuts: Vec<Cut>) -> Result<(), TestCaseError> {
     }
     let journal = place.journal().await.at(now());
     let orchestrator = Orchestrator::new(random.clone()).journal(journal).unwrap();
-    let results = orchestrator.execute_tasks(tasks(plans.clone())).await;
+    let results = orchestrator
+        .execute_tasks(tasks(plans.clone()))
+        .await
+        .unwrap();
     prop_assert_eq!(results.len(), plans.len());
     let log = random.0.lock().unwrap();
     for (plan, result) in plans.iter().zip(results) {

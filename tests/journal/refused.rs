@@ -1,10 +1,10 @@
 //! What can't be gone on with, and what it says.
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use orchestrator::{Orchestrator, StepContext, Task, TaskErrorKind, blueprint};
 
 use crate::trace::Trace;
-use crate::{Place, tasks};
+use crate::{Place, tasks, until_error};
 
 struct Other;
 
@@ -23,7 +23,8 @@ async fn a_journal_of_another_blueprint_is_refused() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     let error = Orchestrator::new(Other)
         .journal(place.journal().await)
         .unwrap_err();
@@ -43,7 +44,7 @@ async fn a_fact_that_differs_is_refused() {
     let orchestrator = Orchestrator::new(Trace::default())
         .journal(journal)
         .unwrap();
-    orchestrator.execute_tasks(tasks([0])).await;
+    orchestrator.execute_tasks(tasks([0])).await.unwrap();
     drop(orchestrator);
     let journal = place.journal().await.fact("the input", "abd");
     let error = Orchestrator::new(Trace::default())
@@ -76,22 +77,78 @@ async fn an_input_with_another_task_stops_the_run() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0, 1]))
-        .await;
+        .await
+        .unwrap();
     let again = Trace::default();
     let orchestrator = place.orchestrator(again.clone()).await;
-    let input = [Task::new(100, 0), Task::new(7, 1)];
-    let mut results = orchestrator.execute_tasks_streaming(stream::iter(input));
-    let mut kinds = Vec::new();
-    while let Some(result) = results.recv().await {
-        kinds.push(result.outcome.err().map(|error| error.kind()));
-    }
-    assert_eq!(kinds, [None, Some(TaskErrorKind::Cancelled)]);
-    let reason = results.stopped_by().unwrap().to_string();
-    assert!(
-        reason.contains("the input has task 7 in place 1 (from 0), where the journal has task 101"),
-        "{reason}"
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(another_input()));
+    let (results, error) = until_error(&mut results).await;
+    let kinds = results
+        .into_iter()
+        .map(|result| result.outcome.err().map(|error| error.kind()));
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        [None, Some(TaskErrorKind::Cancelled)]
     );
+    assert!(error.to_string().contains(ANOTHER_TASK), "{error}");
     assert_eq!(again.runs(), [""; 0]);
+}
+
+/// Why a run with [`another_input`] is stopped.
+const ANOTHER_TASK: &str =
+    "the input has task 7 in place 1 (from 0), where the journal has task 101";
+
+/// The tasks 100 and 7.
+fn another_input() -> [Task<i64>; 2] {
+    [Task::new(100, 0), Task::new(7, 1)]
+}
+
+/// A journal of a finished run of the tasks 100 and 101.
+async fn finished() -> Place {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    orchestrator.execute_tasks(tasks([0, 1])).await.unwrap();
+    place
+}
+
+#[tokio::test(start_paused = true)]
+async fn execute_tasks_returns_an_error_when_the_input_has_another_task() {
+    let place = finished().await;
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let error = orchestrator
+        .execute_tasks(another_input())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains(ANOTHER_TASK), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recv_returns_the_same_error_again_when_the_input_has_another_task() {
+    let place = finished().await;
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(another_input()));
+    let (before, error) = until_error(&mut results).await;
+    assert_eq!(before.len(), 2);
+    assert!(error.to_string().contains(ANOTHER_TASK), "{error}");
+    for _ in 0..2 {
+        let again = results.recv().await.unwrap_err();
+        assert_eq!(again.to_string(), error.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_one_error_when_the_input_has_another_task() {
+    let place = finished().await;
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(another_input()));
+    for _ in 0..2 {
+        assert!(results.next().await.unwrap().is_ok());
+    }
+    let error = results.next().await.unwrap().unwrap_err();
+    assert!(error.to_string().contains(ANOTHER_TASK), "{error}");
+    for _ in 0..2 {
+        assert!(results.next().await.is_none());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,11 +158,12 @@ async fn an_input_that_is_shorter_stops_the_run() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0, 1]))
-        .await;
+        .await
+        .unwrap();
     let orchestrator = place.orchestrator(Trace::default()).await;
     let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks([0])));
-    while results.recv().await.is_some() {}
-    let reason = results.stopped_by().unwrap().to_string();
+    let (_, error) = until_error(&mut results).await;
+    let reason = error.to_string();
     assert!(reason.contains("the input ends after 1 tasks"), "{reason}");
 }
 
@@ -116,15 +174,17 @@ async fn tasks_at_hand_that_are_too_few_run_not_at_all() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0, 1]))
-        .await;
+        .await
+        .unwrap();
     drop(place.open().await);
     let bytes = std::fs::read(place.path()).unwrap();
-    let results = place
+    let error = place
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
-    let error = results[0].outcome.as_ref().unwrap_err().to_string();
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("the input ends after 1 tasks"), "{error}");
     drop(place.open().await);
     assert!(bytes == std::fs::read(place.path()).unwrap());
@@ -150,12 +210,13 @@ async fn tasks_that_were_sent_are_not_read() {
         let (sender, _results) = place.orchestrator(Trace::default()).await.channel(1);
         sender.send(Task::new(1, 0)).await.unwrap();
     }
-    let results = place
+    let error = place
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
-    let error = results[0].outcome.as_ref().unwrap_err().to_string();
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("go on by `resume` or `channel`"), "{error}");
 }
 
@@ -166,10 +227,10 @@ async fn tasks_that_were_read_are_not_resumed_without_their_input() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     let mut results = place.orchestrator(Trace::default()).await.resume();
-    assert!(results.recv().await.is_none());
-    let reason = results.stopped_by().unwrap().to_string();
+    let reason = results.recv().await.unwrap_err().to_string();
     assert!(reason.contains("with the same input"), "{reason}");
 }
 
@@ -276,25 +337,31 @@ async fn begun() -> Place {
 #[tokio::test(start_paused = true)]
 async fn a_value_that_cannot_be_read_stops_the_run_and_fails_no_task() {
     let place = begun().await;
-    let results = place
+    let reason =
+        "task 100 stands at `last` in the journal with a value that this program can't read";
+    let orchestrator = place.orchestrator(versions::Unreadable).await;
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks([7])));
+    let (results, error) = until_error(&mut results).await;
+    assert!(error.to_string().contains(reason), "{error}");
+    let kinds = results
+        .iter()
+        .map(|result| result.outcome.as_ref().unwrap_err().kind());
+    assert_eq!(kinds.collect::<Vec<_>>(), [TaskErrorKind::Cancelled]);
+    drop(orchestrator);
+    let error = place
         .orchestrator(versions::Unreadable)
         .await
         .execute_tasks(tasks([7]))
-        .await;
-    let error = results[0].outcome.as_ref().unwrap_err();
-    assert_eq!(error.kind(), TaskErrorKind::Cancelled);
-    assert!(
-        error.to_string().contains(
-            "task 100 stands at `last` in the journal with a value that this program can't read"
-        ),
-        "{error}"
-    );
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains(reason), "{error}");
     // It is still there for the program that can.
     let results = place
         .orchestrator(versions::Before)
         .await
         .execute_tasks(tasks([7]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results[0].outcome.as_ref().unwrap(), "7");
 }
 
@@ -305,7 +372,8 @@ async fn a_step_that_is_new_or_renamed_keeps_tasks_on_their_way() {
         .orchestrator(versions::Grown)
         .await
         .execute_tasks(tasks([7, 8]))
-        .await;
+        .await
+        .unwrap();
     let outputs: Vec<_> = results
         .iter()
         .map(|result| result.outcome.as_ref().unwrap())

@@ -28,7 +28,8 @@ async fn a_step_whose_result_is_on_disk_does_not_run_again() {
         .orchestrator(again.clone())
         .await
         .execute_tasks(tasks([0, 5]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(again.runs(), ["0.last", "1.last"]);
     assert!(
         results
@@ -52,7 +53,8 @@ async fn the_key_of_a_step_stays_the_same() {
         .orchestrator(again.clone())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(trace.keys()[1], again.keys()[0]);
     assert!(again.keys()[0].ends_with("/0/last"));
 }
@@ -70,7 +72,7 @@ async fn a_task_that_was_cancelled_stays_where_it_was() {
         let run = tokio::spawn(orchestrator.execute_tasks(tasks([60_000, 3_000])));
         tokio::time::sleep(Duration::from_secs(1)).await;
         token.cancel();
-        let results = run.await.unwrap();
+        let results = run.await.unwrap().unwrap();
         let kinds = results
             .iter()
             .map(|result| result.outcome.as_ref().unwrap_err().kind());
@@ -81,7 +83,8 @@ async fn a_task_that_was_cancelled_stays_where_it_was() {
         .orchestrator(again.clone())
         .await
         .execute_tasks(tasks([60_000, 3_000]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(again.runs(), ["0.last", "1.last"]);
     assert!(results.iter().all(|result| result.outcome.is_ok()));
 }
@@ -100,7 +103,8 @@ async fn tasks_that_never_began_are_read_again() {
         .orchestrator(again.clone())
         .await
         .execute_tasks(tasks([0, 1, 2, 3]))
-        .await;
+        .await
+        .unwrap();
     let ids: Vec<_> = results.iter().map(|result| result.id.0).collect();
     assert_eq!(ids, [100, 101, 102, 103]);
     assert_eq!(again.lasts(), 4);
@@ -136,7 +140,8 @@ async fn a_crash_takes_no_attempts_away() {
         .orchestrator(flaky.clone())
         .await
         .execute_tasks(tasks([()]))
-        .await;
+        .await
+        .unwrap();
     // The second and the third begin failed, and the fourth was the third attempt of this process.
     assert_eq!(line(&results[0]), "100 3");
 }
@@ -148,7 +153,8 @@ async fn a_small_window_goes_past_tasks_that_wait_on_disk() {
     let orchestrator = place.orchestrator(Trace::default()).await.window(2);
     let results = orchestrator
         .execute_tasks(tasks([hour, hour, 1, hour, 2]))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(results.len(), 5);
     assert!(results.iter().all(|result| result.outcome.is_ok()));
 }
@@ -165,7 +171,7 @@ async fn results_come_in_the_order_of_the_input_if_asked_for() {
             .await
             .order(orchestrator::Order::Input);
         let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(inputs)));
-        let ids: Vec<_> = results.map(|result| result.id.0).collect().await;
+        let ids: Vec<_> = results.map(|result| result.unwrap().id.0).collect().await;
         assert_eq!(ids, [100, 101, 102, 103]);
     }
 }

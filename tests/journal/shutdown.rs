@@ -33,7 +33,7 @@ async fn each_task_that_waits_on_disk_gives_one_result() {
         let input = stream::iter((0..10_000).map(|id| Task::new(id, 3_600_000)));
         let mut results = orchestrator.execute_tasks_streaming(input);
         let mut ordinals = HashSet::new();
-        while let Some(result) = results.recv().await {
+        while let Some(result) = results.recv().await.unwrap() {
             assert!(ordinals.insert(result.ordinal), "{} twice", result.ordinal);
         }
         let last = ordinals.iter().max().map_or(0, |last| last + 1);
@@ -50,7 +50,10 @@ async fn tasks_that_are_all_at_hand_all_give_a_result() {
             .unwrap()
             .shutdown(cancel_within(60));
         let input = (0..10_000).map(|id| Task::new(id, 3_600_000));
-        assert_eq!(orchestrator.execute_tasks(input).await.len(), 10_000);
+        assert_eq!(
+            orchestrator.execute_tasks(input).await.unwrap().len(),
+            10_000
+        );
     }
 }
 
@@ -111,7 +114,7 @@ async fn rounds(seed: u64) {
         drop(sender);
         let (mut ordinals, mut ids) = (HashSet::new(), HashSet::new());
         let receiving = async {
-            while let Some(result) = results.recv().await {
+            while let Some(result) = results.recv().await.unwrap() {
                 assert!(
                     ordinals.insert(result.ordinal),
                     "{} twice, seed {seed}",
@@ -125,7 +128,6 @@ async fn rounds(seed: u64) {
             let _ = tokio::time::timeout(time, receiving).await;
         } else {
             receiving.await;
-            assert!(results.stopped_by().is_none(), "seed {seed}");
         }
         drop(results);
         for part in sending {

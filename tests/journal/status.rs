@@ -73,7 +73,8 @@ async fn it_says_when_a_run_was_finished() {
         .orchestrator(Trace::default())
         .await
         .execute_tasks(tasks([0, -1]))
-        .await;
+        .await
+        .unwrap();
     let status = Journal::status(place.path()).unwrap();
     assert!(status.finished.is_some() && status.taken.is_some());
     assert_eq!((status.completed, status.failed), (1, 1));
@@ -87,7 +88,8 @@ async fn it_has_the_name_that_keys_begin_with() {
         .orchestrator(trace.clone())
         .await
         .execute_tasks(tasks([0]))
-        .await;
+        .await
+        .unwrap();
     let status = Journal::status(place.path()).unwrap();
     assert_eq!(trace.keys()[0], format!("{}/0/first", status.run));
 }

@@ -18,7 +18,10 @@ async fn all_tasks_end_and_are_there_again() {
         let orchestrator = Orchestrator::new(Trace::default())
             .journal(journal)
             .unwrap();
-        let results = orchestrator.execute_tasks(tasks(inputs.clone())).await;
+        let results = orchestrator
+            .execute_tasks(tasks(inputs.clone()))
+            .await
+            .unwrap();
         assert_eq!(results.len(), inputs.len());
         for (result, input) in results.iter().zip(&inputs) {
             assert_eq!(result.outcome.as_ref().unwrap(), &format!("waited {input}"));
@@ -45,7 +48,7 @@ async fn many_runs_that_are_cut_off_come_to_an_end() {
             fastrand::usize(..60)
         };
         let mut ended = 0;
-        while ended < most && results.recv().await.is_some() {
+        while ended < most && results.recv().await.unwrap().is_some() {
             ended += 1;
         }
         drop(results);
@@ -94,7 +97,7 @@ async fn tasks_that_are_sent_from_several_places_are_all_there() {
         .unwrap()
         .resume();
     let mut ids = Vec::new();
-    while let Some(result) = results.recv().await {
+    while let Some(result) = results.recv().await.unwrap() {
         assert!(result.outcome.is_ok());
         ids.push(result.id.0);
     }
@@ -127,7 +130,10 @@ async fn who_looks_at_a_journal_sees_how_it_stands_whatever_is_done_to_it_just_n
         let orchestrator = Orchestrator::new(Trace::default())
             .journal(place.open().await)
             .unwrap();
-        orchestrator.execute_tasks(tasks(vec![0; round * 50])).await;
+        orchestrator
+            .execute_tasks(tasks(vec![0; round * 50]))
+            .await
+            .unwrap();
     }
     ended.store(true, Ordering::Relaxed);
     looking.join().unwrap();

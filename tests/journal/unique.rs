@@ -13,7 +13,11 @@ async fn unique(place: &Place, trace: &Trace) -> Orchestrator<Trace> {
 
 async fn run(place: &Place, trace: &Trace, input: &[(u64, i64)]) -> Vec<String> {
     let tasks = input.iter().map(|&(id, input)| Task::new(id, input));
-    let results = unique(place, trace).await.execute_tasks(tasks).await;
+    let results = unique(place, trace)
+        .await
+        .execute_tasks(tasks)
+        .await
+        .unwrap();
     results.iter().map(line).collect()
 }
 
@@ -81,7 +85,7 @@ async fn a_task_may_be_sent_again_by_who_does_not_know_whether_it_was() {
     sender.send(Task::new(1, 7)).await.unwrap();
     drop(sender);
     let mut lines = Vec::new();
-    while let Some(result) = results.recv().await {
+    while let Some(result) = results.recv().await.unwrap() {
         lines.push((result.ordinal, line(&result)));
     }
     lines.sort();
@@ -102,7 +106,7 @@ async fn who_waits_for_a_task_that_is_cancelled_is_cancelled() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     token.cancel();
     let mut kinds = Vec::new();
-    while let Some(result) = results.recv().await {
+    while let Some(result) = results.recv().await.unwrap() {
         kinds.push(result.outcome.unwrap_err().kind());
     }
     assert_eq!(kinds, [TaskErrorKind::Cancelled; 2]);
@@ -120,7 +124,7 @@ async fn who_comes_when_the_first_was_cancelled_is_cancelled_too() {
         tokio::spawn(orchestrator.execute_tasks([Task::new(1, 60_000), Task::new(1, 60_000)]));
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     token.cancel();
-    assert_eq!(run.await.unwrap().len(), 2);
+    assert_eq!(run.await.unwrap().unwrap().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,12 +132,12 @@ async fn who_was_sent_again_is_not_left_at_a_step() {
     let (place, trace) = (Place::new(), Trace::default());
     let (sender, mut results) = unique(&place, &trace).await.channel(8);
     sender.send(Task::new(1, 0)).await.unwrap();
-    results.recv().await.unwrap();
+    results.recv().await.unwrap().unwrap();
     for input in [0, 9] {
         sender.send(Task::new(1, input)).await.unwrap();
     }
     drop(sender);
-    while results.recv().await.is_some() {}
+    while results.recv().await.unwrap().is_some() {}
     let status = Journal::status(place.path()).unwrap();
     assert_eq!(
         status.steps.iter().map(|step| step.ready).sum::<u64>(),

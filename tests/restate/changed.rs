@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use orchestrator::restate::{Client, Worker};
 use orchestrator::{Task, TaskResult, blueprint};
 use tokio::net::TcpListener;
@@ -77,7 +77,7 @@ fn start(server: &Server, run: &str) -> tokio::task::JoinHandle<Vec<TaskResult<S
     let orchestrator = client.run(run).unwrap().orchestrator();
     let tasks = (0..3).map(|id| Task::new(id, id));
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    tokio::spawn(results.collect())
+    tokio::spawn(async { results.try_collect().await.unwrap() })
 }
 
 #[tokio::test(flavor = "multi_thread")]

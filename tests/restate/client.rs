@@ -50,13 +50,15 @@ async fn results_are_those_of_a_run_in_memory() {
     let (server, here) = (Server::start().await, Trace::default());
     let expected = Orchestrator::new(here.clone())
         .execute_tasks(all_ends())
-        .await;
+        .await
+        .unwrap();
     let there = Trace::default();
     let _working = Working::on(&server, there.clone()).await;
     let results = client(&server, "one")
         .orchestrator()
         .execute_tasks(all_ends())
-        .await;
+        .await
+        .unwrap();
     let lines = |results: &[TaskResult<String>]| results.iter().map(line).collect::<Vec<_>>();
     assert_eq!(lines(&results), lines(&expected));
     for (result, expected) in results.iter().zip(&expected) {
@@ -92,7 +94,7 @@ async fn results_come_as_tasks_end_and_a_limit_holds() {
     });
     let orchestrator = client(&server, "two").orchestrator();
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    let ids: Vec<_> = results.map(|result| result.id.0).collect().await;
+    let ids: Vec<_> = results.map(|result| result.unwrap().id.0).collect().await;
     assert_eq!(ids.len(), 12);
     assert_eq!(ids.last(), Some(&0));
     assert_eq!(trace.most(), 3);
@@ -107,10 +109,10 @@ async fn no_more_than_the_window_is_under_way() {
     let orchestrator = client(&server, "three").orchestrator();
     let orchestrator = orchestrator.window(4).order(Sorted::Input);
     let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    let first = results.recv().await.unwrap();
+    let first = results.recv().await.unwrap().unwrap();
     tokio::time::sleep(crate::SOON).await;
     assert!(trace.begun("look") <= 5, "{}", trace.begun("look"));
-    let others: Vec<_> = results.map(|result| result.id.0).collect().await;
+    let others: Vec<_> = results.map(|result| result.unwrap().id.0).collect().await;
     assert_eq!(first.id.0, 0);
     assert_eq!(others, (1..9).collect::<Vec<_>>());
 }
@@ -135,12 +137,12 @@ async fn a_run_of_the_same_name_attaches_to_what_is_under_way() {
     drop(first);
     for _ in 0..2 {
         let orchestrator = client(&server, "four").orchestrator();
-        let results = orchestrator.execute_tasks(tasks()).await;
+        let results = orchestrator.execute_tasks(tasks()).await.unwrap();
         assert!(results.iter().all(|result| result.outcome.is_ok()));
         assert!(trace.runs().values().all(|&count| count == 1));
     }
     let orchestrator = client(&server, "another").orchestrator();
-    orchestrator.execute_tasks(tasks()).await;
+    orchestrator.execute_tasks(tasks()).await.unwrap();
     assert_eq!(trace.begun("look"), 10);
 }
 
@@ -151,7 +153,7 @@ async fn another_task_in_the_place_of_one_is_refused() {
     let _working = Working::on(&server, trace.clone()).await;
     let run = |tasks: Vec<Task<Order>>| {
         let orchestrator = client(&server, "five").orchestrator();
-        async move { orchestrator.execute_tasks(tasks).await }
+        async move { orchestrator.execute_tasks(tasks).await.unwrap() }
     };
     let tasks = |ends: [&str; 2], id| {
         vec![
@@ -185,7 +187,7 @@ async fn runs_without_a_name_are_runs_of_their_own() {
     let orchestrator = client.orchestrator();
     for id in [1, 2, 2] {
         let tasks = [Task::new(id, Order::default())];
-        let results = orchestrator.execute_tasks(tasks).await;
+        let results = orchestrator.execute_tasks(tasks).await.unwrap();
         assert_eq!(line(&results[0]), format!("{id} {id} after 1"));
     }
     assert_eq!(trace.begun("look"), 3);
@@ -198,11 +200,15 @@ async fn a_blueprint_that_nobody_serves_stops_the_run() {
     let tasks = (0..1_000).map(|id| Task::new(id, Order::default()));
     let orchestrator = client(&server, "six").orchestrator();
     let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    while let Some(result) = results.recv().await {
-        let error = result.outcome.unwrap_err();
-        assert_eq!(error.kind(), TaskErrorKind::Cancelled);
-    }
-    let why = results.stopped_by().unwrap().to_string();
+    let why = loop {
+        match results.recv().await {
+            Ok(result) => {
+                let error = result.unwrap().outcome.unwrap_err();
+                assert_eq!(error.kind(), TaskErrorKind::Cancelled);
+            }
+            Err(error) => break error.to_string(),
+        }
+    };
     assert!(why.contains("no worker is registered"), "{why}");
     assert!(why.contains("`Trace`"), "{why}");
 }
@@ -220,12 +226,17 @@ async fn a_server_that_is_not_there_stops_the_run() {
         .orchestrator()
         .execute_tasks_streaming(stream::iter(tasks));
     let mut count = 0;
-    while let Some(result) = results.recv().await {
-        assert!(!result.outcome.unwrap_err().to_string().contains("secret"));
-        count += 1;
-    }
+    let why = loop {
+        match results.recv().await {
+            Ok(result) => {
+                let error = result.unwrap().outcome.unwrap_err();
+                assert!(!error.to_string().contains("secret"));
+                count += 1;
+            }
+            Err(error) => break format!("{error:#}"),
+        }
+    };
     assert_eq!(count, 10);
-    let why = format!("{:#}", results.stopped_by().unwrap());
     assert!(why.contains(&address.to_string()), "{why}");
     assert!(why.contains("out of reach for 200ms"), "{why}");
     assert!(!why.contains("secret"), "{why}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use orchestrator::Task;
 use orchestrator::restate::Client;
 use tokio::net::{TcpListener, TcpStream};
@@ -115,10 +115,10 @@ async fn of_three_nodes_one_may_be_lost() {
     let client = Client::<Trace>::new(nodes[1].ingress()).unwrap();
     let orchestrator = client.orchestrator();
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks(200)));
-    let results = tokio::spawn(results.collect::<Vec<_>>());
+    let results = tokio::spawn(results.try_collect::<Vec<_>>());
     crate::until("half are packed", || trace.begun("pack") >= 100).await;
     nodes[0].kill();
-    let results = results.await.unwrap();
+    let results = results.await.unwrap().unwrap();
     assert_eq!(results.len(), 200);
     assert!(results.iter().all(|result| result.outcome.is_ok()));
     let again: u32 = trace.runs().values().map(|count| count - 1).sum();

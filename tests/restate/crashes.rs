@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use orchestrator::restate::Client;
 use orchestrator::{Task, TaskErrorKind, TaskResult};
 
@@ -34,7 +34,7 @@ fn start(server: &Server) -> tokio::task::JoinHandle<Vec<TaskResult<String>>> {
     let client = Client::<Trace>::new(server.ingress()).unwrap();
     let orchestrator = client.run("crashed").unwrap().orchestrator();
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks()));
-    tokio::spawn(results.collect())
+    tokio::spawn(async { results.try_collect().await.unwrap() })
 }
 
 fn check(results: &[TaskResult<String>]) {
@@ -145,13 +145,13 @@ async fn a_worker_that_is_ended_under_load_lets_its_steps_end() {
     // More are begun all the time.
     let orchestrator = client.orchestrator().concurrency(200);
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    let run = tokio::spawn(results.collect::<Vec<_>>());
+    let run = tokio::spawn(results.try_collect::<Vec<_>>());
     for ended in 1..=2 {
         until("some are packed", || trace.begun("pack") >= ended * 500).await;
         working.end().await.unwrap();
         working = Working::at(&server, &address, trace.clone()).await;
     }
-    let results = run.await.unwrap();
+    let results = run.await.unwrap().unwrap();
     assert!(results.iter().all(|result| result.outcome.is_ok()));
     assert_eq!(again(&trace), 0);
 }

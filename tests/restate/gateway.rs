@@ -81,7 +81,7 @@ async fn what_a_gateway_says_ends_neither_a_task_nor_the_run() {
     .await;
     let orchestrator = client(&url).orchestrator();
     let tasks = vec![Task::new(1, Order::default())];
-    let results = orchestrator.execute_tasks(tasks).await;
+    let results = orchestrator.execute_tasks(tasks).await.unwrap();
     assert_eq!(results[0].outcome.as_ref().unwrap(), "1 after 1");
     assert_eq!(trace.begun("look"), 1);
 }
@@ -118,7 +118,10 @@ async fn one_fails(client: Client<Trace>, says: &str) {
     let orchestrator = client.orchestrator().concurrency(1);
     let tasks = (0..3).map(|id| Task::new(id, Order::default()));
     let results = orchestrator.execute_tasks(tasks);
-    let results = tokio::time::timeout(crate::LIMIT, results).await.unwrap();
+    let results = tokio::time::timeout(crate::LIMIT, results)
+        .await
+        .unwrap()
+        .unwrap();
     let failed = results[1].outcome.as_ref().unwrap_err();
     assert_eq!(failed.kind(), TaskErrorKind::Failed);
     assert_eq!((failed.step(), failed.attempts()), ("look", 0));
@@ -143,10 +146,8 @@ async fn who_never_takes_a_task_is_told() {
         }
     });
     let orchestrator = client(&url).patience(Duration::ZERO).orchestrator();
-    let mut results = orchestrator
-        .execute_tasks_streaming(futures_util::stream::iter([Task::new(1, Order::default())]));
-    while results.recv().await.is_some() {}
-    let stopped = format!("{:#}", results.stopped_by().unwrap());
+    let run = orchestrator.execute_tasks([Task::new(1, Order::default())]);
+    let stopped = format!("{:#}", run.await.unwrap_err());
     assert!(
         stopped.contains("not taken for 0ns") && stopped.contains("answers 401"),
         "{stopped}"

@@ -88,10 +88,10 @@ fn lines(results: &[TaskResult<Value>]) -> Vec<String> {
 async fn results_of_rarer_steps_are_those_of_a_run_in_memory() {
     let server = Server::start().await;
     let _working = Working::on(&server, Odd).await;
-    let expected = lines(&Orchestrator::new(Odd).execute_tasks(tasks()).await);
+    let expected = lines(&Orchestrator::new(Odd).execute_tasks(tasks()).await.unwrap());
     let began = Instant::now();
     let client = Client::<Odd>::new(server.ingress()).unwrap();
-    let results = client.orchestrator().execute_tasks(tasks()).await;
+    let results = client.orchestrator().execute_tasks(tasks()).await.unwrap();
     assert_eq!(lines(&results), expected);
     // The pause is the one that the error asks for.
     let took = began.elapsed();
@@ -132,7 +132,10 @@ async fn what_is_too_much_for_a_server_fails_its_task() {
     let tasks = ["error", "panic", "no number"];
     let tasks = tasks.map(|what| Task::new(1, what.to_owned()));
     let results = client.orchestrator().execute_tasks(tasks);
-    let results = tokio::time::timeout(crate::LIMIT, results).await.unwrap();
+    let results = tokio::time::timeout(crate::LIMIT, results)
+        .await
+        .unwrap()
+        .unwrap();
     let errors = results.iter().map(|result| result.outcome.as_ref());
     let errors: Vec<_> = errors
         .map(|outcome| outcome.unwrap_err().to_string())
@@ -164,7 +167,8 @@ async fn an_output_that_can_not_be_read_back_fails_its_step() {
     let results = client
         .orchestrator()
         .execute_tasks([Task::new(1, ())])
-        .await;
+        .await
+        .unwrap();
     let error = results[0].outcome.as_ref().unwrap_err().to_string();
     let unread = "only: what the step gave can't be read back from JSON";
     assert!(error.starts_with(unread), "{error}");
@@ -230,7 +234,7 @@ async fn a_client_of_other_types_is_told() {
     let _working = Working::on(&server, Unit).await;
     let client = Client::<older::Unit>::new(server.ingress()).unwrap();
     let tasks = [Some(5), None].map(|input| Task::new(1, input));
-    let results = client.orchestrator().execute_tasks(tasks).await;
+    let results = client.orchestrator().execute_tasks(tasks).await.unwrap();
     let error = |at: usize| results[at].outcome.as_ref().unwrap_err().to_string();
     let input = "only: the input is none that this worker can read";
     assert!(error(0).starts_with(input), "{}", error(0));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::stream;
+use futures_util::{TryStreamExt as _, stream};
 use orchestrator::restate::{Client, Worker};
 use orchestrator::{Task, TaskResults};
 use tokio::io::AsyncReadExt as _;
@@ -25,10 +25,10 @@ fn start(url: &str) -> TaskResults<String> {
 }
 
 /// Why the run was stopped.
-async fn stopped(mut results: TaskResults<String>) -> String {
-    let ends = async { while results.recv().await.is_some() {} };
-    tokio::time::timeout(crate::LIMIT, ends).await.unwrap();
-    format!("{:#}", results.stopped_by().unwrap())
+async fn stopped(results: TaskResults<String>) -> String {
+    let ends = results.try_collect::<Vec<_>>();
+    let ended = tokio::time::timeout(crate::LIMIT, ends).await.unwrap();
+    format!("{:#}", ended.unwrap_err())
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use orchestrator::restate::{Client, Worker};
 use orchestrator::{StepContext, Task, TaskErrorKind, TaskResult, blueprint};
 use tokio::task::JoinHandle;
@@ -65,7 +65,7 @@ fn start(
         .map(|(id, ms)| Task::new(id, Duration::from_millis(ms)))
         .collect();
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    tokio::spawn(results.collect())
+    tokio::spawn(async { results.try_collect().await.unwrap() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,14 +182,14 @@ async fn a_delay_without_end_is_one_to_the_server_too() {
     let orchestrator = client.run("for").unwrap().orchestrator();
     let tasks = vec![Task::new(1, 0)];
     let results = orchestrator.execute_tasks_streaming(stream::iter(tasks));
-    let run = tokio::spawn(results.collect::<Vec<_>>());
+    let run = tokio::spawn(results.try_collect::<Vec<_>>());
     server.has_waiting(1).await;
     tokio::time::sleep(crate::SOON).await;
     let failed = "SELECT last_failure FROM sys_invocation WHERE last_failure IS NOT NULL";
     let failed = server.query(failed).await;
     assert!(failed.is_empty(), "{failed:?}");
     server.cancel("for/0").await;
-    let results = run.await.unwrap();
+    let results = run.await.unwrap().unwrap();
     let error = results[0].outcome.as_ref().unwrap_err();
     assert_eq!(error.to_string(), "forever: cancelled");
 }

@@ -156,7 +156,7 @@ where
         };
         let id = task.id;
         if let Some(reason) = self.run.ending.broken() {
-            self.batch.push(stopped::<B>(id, ordinal, reason));
+            self.batch.push(stopped::<B>(id, ordinal, reason.reason()));
             return;
         }
         match recall.meet(ordinal, task) {

@@ -286,8 +286,9 @@ async fn check(inputs: Vec<u64>, lives: Vec<Life>) -> Result<(), TestCaseError> 
         for (pause, count) in life.commits {
             sleep(Duration::from_millis(pause)).await;
             record.commit(count);
-            while let Ok(Some(result)) =
+            while let Ok(result) =
                 tokio::time::timeout(Duration::from_millis(1), results.recv()).await
+                && let Some(result) = result.unwrap()
             {
                 delivered.insert(result.ordinal, result.outcome.unwrap());
             }
@@ -312,15 +313,15 @@ async fn check(inputs: Vec<u64>, lives: Vec<Life>) -> Result<(), TestCaseError> 
             "{ended} have ended"
         );
         record.commit(7);
-        while let Ok(Some(result)) =
-            tokio::time::timeout(Duration::from_millis(1), results.recv()).await
+        while let Ok(result) = tokio::time::timeout(Duration::from_millis(1), results.recv()).await
+            && let Some(result) = result.unwrap()
         {
             let input = inputs[usize::try_from(result.ordinal).unwrap()];
             prop_assert_eq!(result.outcome.unwrap(), input);
             ended += 1;
         }
     }
-    prop_assert!(results.recv().await.is_none());
+    prop_assert!(results.recv().await.unwrap().is_none());
     // What was not committed was at most what held a permit.
     let begun: u32 = steps.0.lock().unwrap().begun.values().sum();
     let (begun, least) = (begun as usize, 4 * inputs.len());

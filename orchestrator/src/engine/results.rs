@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
@@ -14,12 +14,13 @@ use super::reorder::Reorder;
 use super::run::Ending;
 use super::turn::Turn;
 use super::window::Window;
-use crate::TaskResult;
+use crate::{RunError, TaskResult};
 
 /// The results of a run, as a stream.
 ///
-/// It ends when the input has ended and every admitted task has given its result. Dropping it
-/// cancels the run at once: executing steps are dropped where they stand.
+/// It ends when the input has ended and every admitted task has given its result. A run that cannot continue ends with
+/// a [`RunError`] instead, after the results that it had. Dropping the results cancels the run at once: executing steps
+/// are dropped where they are.
 ///
 /// # Panics
 ///
@@ -34,6 +35,8 @@ pub struct TaskResults<O> {
     /// Since when results were taken without a pause.
     turn: Option<Turn>,
     ended: bool,
+    /// Whether the stream has given the error that ends it.
+    has_failed: bool,
 }
 
 /// For who finds, elsewhere, that a run can't go on.
@@ -66,24 +69,31 @@ impl<O> TaskResults<O> {
             reorder,
             turn: None,
             ended: false,
+            has_failed: false,
         }
     }
 
-    /// The next result; `None` after the last one.
+    /// Returns the next result, or `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// After all results of a run that cannot continue, why it cannot: its journal failed, or its input is not the one
+    /// that the journal was begun with, for example. Later calls return the same error. A run in memory never fails.
     ///
     /// # Cancel safety
     ///
     /// A call that is dropped before it is ready has taken nothing.
-    pub async fn recv(&mut self) -> Option<TaskResult<O>> {
-        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    pub async fn recv(&mut self) -> Result<Option<TaskResult<O>>, RunError> {
+        match std::future::poll_fn(|cx| self.poll_recv(cx)).await {
+            Some(result) => Ok(Some(result)),
+            None => self.stopped_by().map_or(Ok(None), Err),
+        }
     }
 
-    /// What keeps the run from going on, if something does: its journal broke, or the input is not the
-    /// one that the journal was begun with. Its tasks are [cancelled](crate::TaskErrorKind::Cancelled)
-    /// then (but for those whose delay waits on disk, which give no result), and what was committed can
-    /// be gone on with. Never so in memory.
-    pub fn stopped_by(&self) -> Option<&anyhow::Error> {
-        self.delivery.ending.broken().map(|error| &**error)
+    /// Returns why the run cannot continue, as soon as that is known. [`recv`](Self::recv) returns it after the last
+    /// result.
+    pub fn stopped_by(&self) -> Option<RunError> {
+        self.delivery.ending.broken().cloned()
     }
 
     pub(crate) fn breaker(&self) -> Breaker {
@@ -133,10 +143,16 @@ impl<O> TaskResults<O> {
 }
 
 impl<O> Stream for TaskResults<O> {
-    type Item = TaskResult<O>;
+    /// An error is the last item.
+    type Item = Result<TaskResult<O>, RunError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_recv(cx)
+        let this = self.get_mut();
+        if let Some(result) = ready!(this.poll_recv(cx)) {
+            return Poll::Ready(Some(Ok(result)));
+        }
+        let has_failed = std::mem::replace(&mut this.has_failed, true);
+        Poll::Ready(this.stopped_by().filter(|_| !has_failed).map(Err))
     }
 }
 

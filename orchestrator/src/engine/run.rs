@@ -14,7 +14,7 @@ use super::permits::Permits;
 use super::record::Recorder;
 use super::stats::Gauges;
 use super::window::Window;
-use crate::Blueprint;
+use crate::{Blueprint, RunError};
 
 /// What admission, the workers and the consumer of one run share. All of it is touched once a
 /// batch, not once a task.
@@ -42,7 +42,7 @@ pub(super) struct Ending {
     /// Cancelled when nobody takes the results any more: nothing is left to do for anybody.
     pub(super) abandoned: CancellationToken,
     /// Why the run can't go on, if it can't.
-    broken: OnceLock<Arc<anyhow::Error>>,
+    broken: OnceLock<RunError>,
 }
 
 impl Ending {
@@ -56,12 +56,12 @@ impl Ending {
 
     /// The run can't go on. The first reason stays.
     pub(super) fn break_down(&self, error: anyhow::Error) {
-        let _ = self.broken.set(Arc::new(error));
+        let _ = self.broken.set(RunError::new(error));
         self.cancelled.cancel();
     }
 
     /// Why the run can't go on.
-    pub(super) fn broken(&self) -> Option<&Arc<anyhow::Error>> {
+    pub(super) fn broken(&self) -> Option<&RunError> {
         self.broken.get()
     }
 

@@ -1,8 +1,9 @@
-//! Why a task failed: [`TaskError`].
+//! Why a task failed: [`TaskError`]; why a run did: [`RunError`].
 
 mod failure;
 mod marks;
 mod one_line;
+mod run;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -12,6 +13,7 @@ use self::failure::Failure;
 pub use self::failure::StepFailure;
 pub use self::marks::{permanent, retry_after};
 use self::one_line::OneLine;
+pub use self::run::RunError;
 
 /// Why a task failed: the step, the number of attempts, the kind, and the step's own error.
 ///

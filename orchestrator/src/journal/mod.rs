@@ -34,7 +34,7 @@
 //! # async fn main() -> anyhow::Result<()> {
 //! let orchestrator = Orchestrator::new(Ship).journal(Journal::open("orders.db")?)?;
 //! let orders = (1..=1_000).map(|number| Task::new(number, Order { number }));
-//! for result in orchestrator.execute_tasks(orders).await {
+//! for result in orchestrator.execute_tasks(orders).await? {
 //!     println!("{}: {:?}", result.id, result.outcome);
 //! }
 //! # Ok(())
@@ -60,9 +60,8 @@
 //! * **Cancelled is not failed.** A task that was cancelled by a shutdown stays where it was.
 //! * **Results come again.** Those that an earlier process may have had are
 //!   [marked](crate::TaskResult::replayed).
-//! * **After a commit that failed nothing is tried again on this journal.** The run stops
-//!   ([`TaskResults::stopped_by`](crate::TaskResults::stopped_by) says why), and what was committed is kept.
-//!   A task whose delay waits on disk gives no result then.
+//! * **After a commit that failed nothing is tried again on this journal.** The run ends with a
+//!   [`RunError`](crate::RunError), and what was committed is kept.
 //! * **Time that the machine was suspended** counts from the next process on: within one, a delay goes by
 //!   tokio's clock, which stands still meanwhile.
 //!
@@ -85,7 +84,8 @@
 //! A state is kept as JSON under the name of the step that it stands before. So a blueprint may gain
 //! steps, a step may be renamed if the option `name` keeps the old name, and a type may gain a field with
 //! `#[serde(default)]`: tasks on their way go on. A blueprint that lost a step at which tasks stand is
-//! refused, with those tasks. A value that can't be read stops the run and fails no task.
+//! refused, with those tasks. A value that can't be read ends the run with a [`RunError`](crate::RunError), which
+//! names the task. No task fails because of it.
 //!
 //! JSON has its limits: a float that is no number (NaN, infinity) is written as `null` and can't be read
 //! again, `Some(None)` comes back as `None`, and maps have texts or numbers as keys.

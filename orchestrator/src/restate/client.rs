@@ -42,7 +42,7 @@ use crate::{
 /// let orchestrator = Client::<Ship>::new("http://127.0.0.1:8080")?
 ///     .run("orders-of-monday")?
 ///     .orchestrator();
-/// for result in orchestrator.execute_tasks((1..=100).map(|n| Task::new(n, n))).await {
+/// for result in orchestrator.execute_tasks((1..=100).map(|n| Task::new(n, n))).await? {
 ///     println!("{}: {:?}", result.id, result.outcome);
 /// }
 /// # Ok(())
@@ -65,8 +65,8 @@ use crate::{
 /// delays included, since each keeps a request open; 1,000 unless set. [`Orchestrator::window`] and
 /// [`Orchestrator::order`] are as ever.
 ///
-/// A server that is out of reach is asked again, up to the [patience](Client::patience); then the run is
-/// [stopped](crate::TaskResults::stopped_by), as it is when no worker serves the blueprint.
+/// A server that is out of reach is asked again, up to the [patience](Client::patience). After that the run ends with a
+/// [`RunError`](crate::RunError), as it does when no worker serves the blueprint.
 pub struct Client<B> {
     ingress: Ingress,
     /// None: each run has a name that no other has.
@@ -121,10 +121,10 @@ impl<B: Durable> Client<B> {
         self.run.as_deref()
     }
 
-    /// How long the server may be out of reach before the run is stopped; 5 minutes unless set, and no more than
-    /// 5 s as long as it was never there. So long may a task not be taken, by a server that has too much to do or
-    /// a gateway that refuses it (at first 5 s, too); then the task fails, or the run is stopped if no task was
-    /// answered for yet.
+    /// How long the server may be out of reach before the run ends with an error; 5 minutes unless set, and no
+    /// more than 5 s as long as it was never there. So long may a task not be taken, by a server that has too much
+    /// to do or a gateway that refuses it (at first 5 s, too); then the task fails, or the run ends with an error
+    /// if no task was answered for yet.
     ///
     /// A server that falls silent is noticed after some 15 s; by an HTTP client [of your own](Client::http) when
     /// that notices.

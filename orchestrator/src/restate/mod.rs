@@ -31,7 +31,7 @@
 //! let orchestrator = Client::<Ship>::new("http://127.0.0.1:8080")?
 //!     .run("orders-of-monday")?
 //!     .orchestrator();
-//! let results = orchestrator.execute_tasks(orders).await;
+//! let results = orchestrator.execute_tasks(orders).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -75,7 +75,7 @@
 //! | what runs when the program that has the tasks ends | nothing | nothing | all that was submitted |
 //! | a shutdown | cancels what is left | leaves it where it is | of a client: leaves it under way; of a worker: others take over |
 //! | the same tasks again | run again | go on, and give what they gave | attach to what is under way or has ended, for as long as it is [kept](Worker::retention) |
-//! | another task in the place of one | | stops the run | is [refused](crate::TaskErrorKind::Refused), it alone |
+//! | another task in the place of one | | ends the run with an error | is [refused](crate::TaskErrorKind::Refused), it alone |
 //! | values | as they are | JSON when they are read back | JSON after each step |
 //! | steps that are no more | | refuse the journal | see "Changed code" |
 //!

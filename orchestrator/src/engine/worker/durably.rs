@@ -125,7 +125,7 @@ where
     /// Why tasks are cancelled.
     pub(super) fn stopped(&self) -> StepFailure {
         match self.run.ending.broken() {
-            Some(error) => StepFailure::stopped(error),
+            Some(error) => StepFailure::stopped(error.reason()),
             None => StepFailure::cancelled(),
         }
     }

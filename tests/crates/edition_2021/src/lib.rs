@@ -81,7 +81,7 @@ async fn every_form_runs() {
         note: "thanks",
     };
     let tasks = [Task::new(1, 0), Task::new(2, 7)];
-    let results = Orchestrator::new(shop).execute_tasks(tasks).await;
+    let results = Orchestrator::new(shop).execute_tasks(tasks).await.unwrap();
     let receipts: Vec<_> = results
         .into_iter()
         .map(|result| result.outcome.unwrap())

@@ -51,9 +51,9 @@ impl Absolute {
 async fn generated_code_names_the_dependency_by_its_name() {
     let results =
         Orchestrator::new(Renamed(Duration::from_secs(1))).execute_tasks([Task::new(1, 7)]);
-    assert_eq!(results.await.remove(0).outcome.unwrap(), 7);
+    assert_eq!(results.await.unwrap().remove(0).outcome.unwrap(), 7);
     let results = Orchestrator::new(Absolute).execute_tasks([Task::new(1, 7)]);
-    assert_eq!(results.await.remove(0).outcome.unwrap(), 7);
+    assert_eq!(results.await.unwrap().remove(0).outcome.unwrap(), 7);
 }
 
 #[test]

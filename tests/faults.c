@@ -7,7 +7,7 @@
  * FAULT_AFTER  how many of them succeed first.
  * FAULT_DO     `fail` (default): every later one fails with EIO.
  *              `kill`: SIGKILL in place of the next one.
- *              `tear`: as `kill`, but the first half of a write is carried out.
+ *              `tear`: as `kill`, but the first half of a write is carried out, in sectors of 512 bytes.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -78,7 +78,7 @@ static int path_fails(const char *path) {
 ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t at) {
     if (counts("write") && is_file_named(file) && is_due()) {
         if (does("tear"))
-            REAL(pwrite64)(file, bytes, count / 2, at);
+            REAL(pwrite64)(file, bytes, count / 2 / 512 * 512, at);
         fault();
         return -1;
     }

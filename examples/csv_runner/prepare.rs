@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
-use orchestrator::Orchestrator;
+use orchestrator::{Journal, Orchestrator};
 use tokio::runtime::Runtime;
 
 use super::args::{Args, Mode};
@@ -77,7 +77,7 @@ pub(crate) fn prepare(
     }
 
     let opened = match &args.journal {
-        Some(path) => Some(journal::open(path)?),
+        Some(path) => journal::open(path, args.fresh)?,
         None => None,
     };
     let mut engine = match &args.restate {
@@ -90,17 +90,18 @@ pub(crate) fn prepare(
         what: "the tasks file",
         file: metadata.with_context(|| format!("cannot read {}", input.name()))?,
     };
-    let (output, finished) = match (opened, &mut engine) {
-        (Some(journal), Engine::Here(orchestrator)) => {
+    let (output, finished) = match (&args.journal, &mut engine) {
+        (Some(path), Engine::Here(orchestrator)) => {
             let facts = Facts {
                 input: survey.fingerprint.hash,
                 rows: survey.rows,
                 url: url.as_ref(),
                 skip_bad_rows: args.skip_bad_rows,
             };
-            let finished = journal.finished.filter(|_| !args.fresh);
+            let finished = opened.as_ref().and_then(|opened| opened.finished);
+            let finished = finished.filter(|_| !args.fresh);
             let _runtime = runtime.enter();
-            let output = keep(args, journal, &facts, orchestrator, tasks)?;
+            let output = keep(args, path, opened, &facts, orchestrator, tasks)?;
             (output, finished)
         }
         _ => (Output::open(args.output(), &[tasks])?, None),
@@ -131,22 +132,28 @@ fn look(args: &Args, terminal: &Terminal) -> anyhow::Result<(Input, Survey)> {
 /// Has the journal keep the run, and opens the output.
 fn keep(
     args: &Args,
-    opened: journal::Opened,
+    path: &Path,
+    opened: Option<journal::Opened>,
     facts: &Facts<'_>,
     orchestrator: &mut Orchestrator<ProcessData>,
     tasks: InUse,
 ) -> anyhow::Result<Output> {
-    let mut journal = opened.journal;
     let mut in_use = vec![tasks];
     let mut output = None;
-    let path = args.journal.as_deref().unwrap_or(Path::new(""));
-    if args.fresh && !journal.is_new() {
-        // The results have a place before anything is deleted.
-        in_use.push(journal_in_use(path)?);
-        output = Some(Output::open(args.output(), &in_use)?);
-        journal = journal::anew(journal, path)?;
-    }
-    let mut journal = facts.of(journal);
+    let opened = opened.map(|opened| opened.journal);
+    let opened = match opened.filter(|journal| !args.fresh || journal.is_new()) {
+        Some(journal) => journal,
+        None => {
+            if path.exists() {
+                // The results have a place before anything is deleted.
+                in_use.push(journal_in_use(path)?);
+                output = Some(Output::open(args.output(), &in_use)?);
+            }
+            Journal::delete(path).map_err(anyhow::Error::msg)?;
+            Journal::open(path).map_err(anyhow::Error::msg)?
+        }
+    };
+    let mut journal = facts.of(opened);
     if args.retry_failed {
         journal = journal.retry_failed();
     }

@@ -134,7 +134,7 @@ mod doors;
 mod durable;
 mod engine;
 mod error;
-#[cfg(any(feature = "journal", feature = "restate"))]
+#[cfg(feature = "restate")]
 mod fnv;
 #[cfg(feature = "journal")]
 pub mod journal;

@@ -1,7 +1,6 @@
 //! `--journal`: runs that are gone on with.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use crate::cli::{Finished, in_shell, run, run_with, wait_until};
@@ -85,19 +84,33 @@ fn a_finished_run_writes_its_results_again_and_says_so() {
 }
 
 #[test]
-fn fresh_begins_anew_and_leaves_the_lock() {
+fn fresh_runs_all_rows_again() {
     let server = Server::always(Answer::OK);
     let url = server.url();
     let arguments = ["--url", &url, "--delay=0s"];
     let kept = Kept::with_rows(5);
     kept.run(&arguments);
-    let lock = |kept: &Kept| fs::metadata(kept.path("run.db.lock")).unwrap().ino();
-    let before = lock(&kept);
     let done = kept.run(&["--fresh", "--url", &url, "--delay=0s"]);
     assert_eq!(done.code(), Some(0), "{done:?}");
     assert_eq!((done.rows().len(), done.events().len()), (5, 5));
     assert_eq!(server.requests().len(), 10);
-    assert_eq!(lock(&kept), before);
+}
+
+#[test]
+fn fresh_begins_anew_where_the_journal_is_damaged_or_half_deleted() {
+    let kept = Kept::with_rows(5);
+    let fresh = ["--offline", "--delay=0s", "--fresh"];
+    kept.run(&["--offline", "--delay=0s"]);
+    let mut bytes = fs::read(kept.path("run.db")).unwrap();
+    bytes[4_096..].fill(7);
+    fs::write(kept.path("run.db"), bytes).unwrap();
+    assert_eq!(kept.run(&["--offline", "--delay=0s"]).code(), Some(2));
+    let done = kept.run(&fresh);
+    assert_eq!((done.code(), done.rows().len()), (Some(0), 5), "{done:?}");
+
+    fs::rename(kept.path("run.db"), kept.path("run.db-wal")).unwrap();
+    let done = kept.run(&fresh);
+    assert_eq!((done.code(), done.rows().len()), (Some(0), 5), "{done:?}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ async fn execute_tasks_returns_an_error_when_a_state_cannot_be_read_back() {
         let run = orchestrator.execute_tasks(input.clone());
         let error = run.await.unwrap_err().to_string();
         let reason =
-            "task 101 stands at `last` in the journal with a value that this program can't read";
+            "task 101 waits for `last` in the journal with a value that this program can't read";
         assert!(error.contains(reason), "{error}");
     }
 }
@@ -150,7 +150,7 @@ fn fail(place: &Place, when: &str) {
 async fn what_had_completed_when_the_disk_failed_is_delivered() {
     let place = Place::new();
     let orchestrator = place.orchestrator(Trace::default()).await;
-    fail(&place, "NEW.id = 102 AND NEW.stage = 1");
+    fail(&place, "NEW.ordinal + NEW.id = 102 AND NEW.at = 1");
     let input = stream::iter(tasks([60_000, 0, 5_000]));
     let mut results = orchestrator
         .order(Order::Input)
@@ -170,7 +170,7 @@ async fn what_had_completed_when_the_disk_failed_is_delivered() {
 async fn a_run_that_broke_goes_on_when_the_disk_is_well_again() {
     let place = Place::new();
     let orchestrator = place.orchestrator(Trace::default()).await;
-    fail(&place, "NEW.id = 101 AND NEW.stage = 1");
+    fail(&place, "NEW.ordinal + NEW.id = 101 AND NEW.at = 1");
     let input = tasks([60_000, 0, 5_000, 1]);
     orchestrator.execute_tasks(input.clone()).await.unwrap_err();
     drop(orchestrator);

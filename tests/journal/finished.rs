@@ -68,32 +68,35 @@ async fn a_result_of_this_run_is_not_marked() {
     assert!(!results[0].replayed);
 }
 
-#[tokio::test(start_paused = true)]
-async fn tasks_that_failed_run_again_if_asked_for() {
-    let place = Place::new();
-    place
-        .orchestrator(Trace::default())
-        .await
-        .execute_tasks(tasks([0, -1, 3]))
-        .await
-        .unwrap();
+/// Fails on its first attempt in this process at task 1, if it is asked to.
+#[derive(Clone)]
+struct Moody {
+    fails: bool,
+}
 
-    let again = Trace::default();
+#[orchestrator::blueprint]
+impl Moody {
+    #[step]
+    async fn only(&self, number: u8) -> anyhow::Result<u8> {
+        anyhow::ensure!(number != 1 || !self.fails, "no");
+        Ok(number)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_tasks_run_again_if_asked_for() {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(Moody { fails: true }).await;
+    orchestrator.execute_tasks(tasks([0, 1, 2])).await.unwrap();
+    drop(orchestrator);
+
     let journal = place.journal().await.retry_failed();
-    let orchestrator = orchestrator::Orchestrator::new(again.clone())
+    let orchestrator = orchestrator::Orchestrator::new(Moody { fails: false })
         .journal(journal)
         .unwrap();
-    let results = orchestrator.execute_tasks(tasks([0, 1, 3])).await.unwrap();
-    assert_eq!(again.runs(), ["1.first", "1.last"]);
+    let results = orchestrator.execute_tasks(tasks([0, 1, 2])).await.unwrap();
     let lines: Vec<_> = results.iter().map(line).collect();
-    assert_eq!(
-        lines,
-        [
-            "100 \"waited 0\" (replayed)",
-            "101 \"waited 1\"",
-            "102 \"waited 3\" (replayed)",
-        ]
-    );
+    assert_eq!(lines, ["100 0 (replayed)", "101 1", "102 2 (replayed)"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +114,7 @@ async fn a_finished_run_keeps_the_time_at_which_it_was_finished() {
             .unwrap();
         let finished = Journal::status(place.path()).unwrap().finished;
         drop(orchestrator);
-        assert_eq!(place.open().await.finished().unwrap(), finished);
+        assert_eq!(place.open().await.finished(), finished);
         finished.unwrap()
     };
     assert_eq!(finished(0, &[0]).await, begin);

@@ -167,6 +167,79 @@ async fn an_input_that_is_shorter_stops_the_run() {
     assert!(reason.contains("the input ends after 1 tasks"), "{reason}");
 }
 
+/// Runs three tasks, of which the last one is killed in its first step.
+async fn killed(trace: &Trace) -> Place {
+    let place = Place::new();
+    let orchestrator = place.orchestrator(trace.clone()).await;
+    let input = tasks([1, 2, 60_000]);
+    let mut results = orchestrator.execute_tasks_streaming(stream::iter(input));
+    for _ in 0..2 {
+        results.recv().await.unwrap().unwrap();
+    }
+    place
+}
+
+/// Why a run is refused that resumes with these tasks, and how many steps it ran.
+async fn resumed_with(place: &Place, input: Vec<Task<i64>>) -> (String, usize) {
+    let trace = Trace::default();
+    let orchestrator = place.orchestrator(trace.clone()).await;
+    let error = orchestrator.execute_tasks(input).await.unwrap_err();
+    (error.to_string(), trace.runs().len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_not_resumed_with_the_same_inputs_in_another_order() {
+    let place = killed(&Trace::default()).await;
+    // Their ids count the places, as ids that are made while reading do.
+    let (error, steps) = resumed_with(&place, tasks([2, 1, 60_000])).await;
+    let expected = "the input has task 100 in place 0 with another value than the journal has (places count from 0): run with the input that the journal was begun with";
+    assert_eq!((error.as_str(), steps), (expected, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_not_resumed_with_a_changed_input_of_a_completed_task() {
+    let place = killed(&Trace::default()).await;
+    let (error, _) = resumed_with(&place, tasks([1, 3, 60_000])).await;
+    assert!(
+        error.contains("task 101 in place 1 with another value"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_not_resumed_with_a_changed_input_of_a_task_whose_first_step_was_executing() {
+    let trace = Trace::default();
+    let place = killed(&trace).await;
+    assert!(trace.runs().contains(&"2.first".to_owned()));
+    let (error, steps) = resumed_with(&place, tasks([1, 2, 60_001])).await;
+    assert!(
+        error.contains("task 102 in place 2 with another value"),
+        "{error}"
+    );
+    assert_eq!(steps, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_not_resumed_with_another_task_in_a_recorded_place() {
+    let place = killed(&Trace::default()).await;
+    let mut input = tasks([1, 2, 60_000]);
+    input[1].id = 7.into();
+    let (error, _) = resumed_with(&place, input).await;
+    assert!(
+        error.contains("task 7 in place 1 (from 0), where the journal has task 101"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_stopped_for_its_input_is_resumed_with_the_right_one() {
+    let place = killed(&Trace::default()).await;
+    resumed_with(&place, tasks([1, 3, 60_000])).await;
+    let orchestrator = place.orchestrator(Trace::default()).await;
+    let results = orchestrator.execute_tasks(tasks([1, 2, 60_000])).await;
+    assert_eq!(results.unwrap().len(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn tasks_at_hand_that_are_too_few_run_not_at_all() {
     let place = Place::new();
@@ -307,7 +380,7 @@ mod versions {
         }
     }
 
-    /// The step that tasks stand at is gone.
+    /// The step that tasks wait for is gone.
     pub(crate) struct Shrunk;
 
     #[blueprint(name = "versioned")]
@@ -324,7 +397,7 @@ mod versions {
     }
 }
 
-/// A journal with a task that stands at `last`.
+/// A journal with a task that waits for `last`.
 async fn begun() -> Place {
     let place = Place::new();
     let orchestrator = place.orchestrator(versions::Before).await;
@@ -338,7 +411,7 @@ async fn begun() -> Place {
 async fn a_value_that_cannot_be_read_stops_the_run_and_fails_no_task() {
     let place = begun().await;
     let reason =
-        "task 100 stands at `last` in the journal with a value that this program can't read";
+        "task 100 waits for `last` in the journal with a value that this program can't read";
     let orchestrator = place.orchestrator(versions::Unreadable).await;
     let mut results = orchestrator.execute_tasks_streaming(stream::iter(tasks([7])));
     let (results, error) = until_error(&mut results).await;
@@ -382,12 +455,12 @@ async fn a_step_that_is_new_or_renamed_keeps_tasks_on_their_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_that_is_gone_is_refused_with_the_tasks_that_stand_there() {
+async fn a_step_that_is_gone_is_refused_with_the_tasks_that_wait_for_it() {
     let place = begun().await;
     let error = Orchestrator::new(versions::Shrunk)
         .journal(place.journal().await)
         .unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("1 task stands at `last`"), "{text}");
+    assert!(text.contains("1 task waits for `last`"), "{text}");
     assert!(text.contains("ids 100"), "{text}");
 }

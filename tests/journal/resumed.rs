@@ -119,31 +119,56 @@ impl Flaky {
     #[step(retry(times = 2, backoff = "10s", max = "10s"))]
     async fn only(&self, (): (), cx: &StepContext) -> anyhow::Result<u32> {
         let begun = self.0.fetch_add(1, Ordering::Relaxed);
-        anyhow::ensure!(begun >= 3, "not yet");
+        anyhow::ensure!(begun >= 2, "not yet");
         Ok(cx.attempt())
     }
 }
 
+/// Always fails.
+struct Hopeless;
+
+#[blueprint]
+impl Hopeless {
+    #[step(retry(times = 2, backoff = "10s", max = "10s"))]
+    async fn only(&self, (): ()) -> anyhow::Result<()> {
+        anyhow::bail!("never")
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_crash_takes_no_attempts_away() {
+async fn a_crash_neither_spends_nor_refunds_attempts_nor_cuts_the_pause_between_them() {
     let place = Place::new();
     let flaky = Flaky::default();
+    let attempts = || flaky.0.load(Ordering::Relaxed);
     {
         let orchestrator = place.orchestrator(flaky.clone()).await;
         let results = orchestrator.execute_tasks_streaming(stream::iter(tasks([()])));
-        // Within the pause after the first attempt, or the second.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        // Within the pause after the first attempt.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         drop(results);
     }
-    assert_eq!(flaky.0.load(Ordering::Relaxed), 1);
-    let results = place
-        .orchestrator(flaky.clone())
-        .await
-        .execute_tasks(tasks([()]))
-        .await
-        .unwrap();
-    // The second and the third begin failed, and the fourth was the third attempt of this process.
+    assert_eq!(attempts(), 1);
+    let orchestrator = place.orchestrator(flaky.clone()).await;
+    let run = tokio::spawn(orchestrator.execute_tasks(tasks([()])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(attempts(), 1, "the pause was cut");
+    let results = run.await.unwrap().unwrap();
     assert_eq!(line(&results[0]), "100 3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_count_over_all_processes() {
+    let place = Place::new();
+    for _ in 0..2 {
+        let orchestrator = place.orchestrator(Hopeless).await;
+        let results = orchestrator.execute_tasks_streaming(stream::iter(tasks([()])));
+        // The pause of the one before, and an attempt.
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        drop(results);
+    }
+    let orchestrator = place.orchestrator(Hopeless).await;
+    let results = orchestrator.execute_tasks(tasks([()])).await.unwrap();
+    assert_eq!(line(&results[0]), "100 Failed only: never (3 attempts)");
 }
 
 #[tokio::test(start_paused = true)]

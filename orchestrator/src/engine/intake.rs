@@ -18,14 +18,23 @@ pub(super) struct Admitted<B: Blueprint> {
     pub(super) arrival: Arrival<B>,
 }
 
-/// As what a task arrives. The rare cases are boxed, so as not to make the usual one larger.
+/// How a task enters the run. The rare cases are boxed, so as not to make the usual one larger.
 pub(super) enum Arrival<B: Blueprint> {
     /// Before its first step.
     New(B::Input),
-    /// Where it stood in the run before, for so long to come.
-    Stands(Box<(B::State, Duration)>),
-    /// With the result that it had in the run before, or that it has before it began.
+    /// With the state that an earlier process recorded.
+    Waits(Box<Waits<B::State>>),
+    /// With a result: replayed from the journal, or rejected at admission.
     Ended(Box<KnownEnd<B::Output>>),
+}
+
+/// A task that an earlier process recorded.
+pub(super) struct Waits<S> {
+    pub(super) state: S,
+    /// The number of the next attempt at its next step, from 1.
+    pub(super) attempt: u32,
+    /// How long it still has to wait.
+    pub(super) left: Duration,
 }
 
 /// The result of a task that arrives with one.

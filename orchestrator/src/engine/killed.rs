@@ -142,10 +142,13 @@ impl Recorder<Steps> for Record {
             id,
             ordinal,
             known: match note {
-                Note::Stands(state) => Known::Stands(state, None),
+                Note::Stands(state) => Known::Waits {
+                    state,
+                    attempt: 1,
+                    wake: None,
+                },
                 Note::Ended(output) => Known::Ended(Ok(output)),
             },
-            hash: None,
         });
         Ok(recalled.collect())
     }
@@ -155,7 +158,7 @@ impl Recorder<Steps> for Record {
         _: TaskId,
         _: u64,
         _: Option<&u64>,
-        _: Option<u64>,
+        _: Option<TaskId>,
         _: bool,
     ) -> anyhow::Result<Met<Steps>> {
         Ok(Met::Never)
@@ -165,7 +168,7 @@ impl Recorder<Steps> for Record {
         Vec::new()
     }
 
-    fn is_far(&self, _: u64, _: Wake) -> bool {
+    fn is_far(&self, _: Wake) -> bool {
         false
     }
 
@@ -207,11 +210,12 @@ impl SendRecord<u64> for Record {
 struct Page(Arc<Record>, Vec<(u64, TaskId, Note)>);
 
 impl Notebook<Steps> for Page {
-    fn stands(
+    fn waits(
         &mut self,
         id: TaskId,
         ordinal: u64,
         state: &State,
+        _: u32,
         _: Duration,
     ) -> anyhow::Result<Option<i64>> {
         self.1.push((ordinal, id, Note::Stands(*state)));

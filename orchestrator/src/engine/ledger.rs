@@ -63,8 +63,10 @@ impl<B: Blueprint> Ledger<B> {
         self.open
     }
 
-    /// Notes where a task came to. Gives it back if there is nothing to write: a crash takes no
-    /// attempts away, and who was cancelled stays where it was.
+    /// Notes where a task came to. Returns it if there is nothing to write: a task that was cancelled stays where it was.
+    ///
+    /// An attempt that failed is noted with the pause after it, so that a crash neither spends nor refunds attempts, nor cuts
+    /// the pause.
     ///
     /// # Errors
     ///
@@ -77,9 +79,9 @@ impl<B: Blueprint> Ledger<B> {
         let noted = match &came_to {
             CameTo::Ended(result) if is_cancelled(result.outcome.as_ref().err()) => None,
             CameTo::Ended(result) => Some(notebook.ended(result).map(|()| None)),
-            CameTo::Waits(task, _) if task.attempt > 1 => None,
             CameTo::Waits(task, pause) => {
-                Some(notebook.stands(task.id, task.ordinal, &task.state, *pause))
+                let (id, ordinal) = (task.id, task.ordinal);
+                Some(notebook.waits(id, ordinal, &task.state, task.attempt, *pause))
             }
             CameTo::AtGate(_) => None,
         };
@@ -145,7 +147,7 @@ impl<B: Blueprint> Ledger<B> {
                 self.pages.pop_front();
                 continue;
             };
-            let is_far = wake.is_some_and(|wake| wake > horizon);
+            let is_far = wake.is_some_and(|wake| wake >= horizon);
             self.open -= 1;
             return Some(match came_to {
                 CameTo::Waits(task, _) if is_far => {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::contain::discard;
-use super::intake::{Admitted, Arrival, KnownEnd};
+use super::intake::{Admitted, Arrival, KnownEnd, Waits};
 use super::record::{Far, Known, Met, Recalled, Recorder};
 use crate::{Blueprint, Task, TaskError, TaskId};
 
@@ -138,24 +138,21 @@ impl<B: Blueprint> Recall<B> {
         recalled: Recalled<B>,
         input: Option<B::Input>,
     ) -> anyhow::Result<Option<Admitted<B>>> {
-        let Recalled {
-            id,
-            ordinal,
-            known,
-            hash,
-        } = recalled;
+        let Recalled { id, ordinal, known } = recalled;
         let has_ended = matches!(known, Known::Ended(_));
         let met = self
             .recorder
-            .meet(id, ordinal, input.as_ref(), hash, has_ended);
+            .meet(id, ordinal, input.as_ref(), Some(id), has_ended);
         discard(input);
-        Ok(met?.admit(id, ordinal, || self.arrival(ordinal, known)))
+        Ok(met?.admit(id, ordinal, || self.arrival(known)))
     }
 
     /// What a known task arrives as. `None` if its delay ends late.
-    fn arrival(&self, ordinal: u64, known: Known<B>) -> Option<Arrival<B>> {
-        if let Known::Stands(_, Some(wake)) = &known
-            && self.recorder.is_far(ordinal, *wake)
+    fn arrival(&self, known: Known<B>) -> Option<Arrival<B>> {
+        if let Known::Waits {
+            wake: Some(wake), ..
+        } = &known
+            && self.recorder.is_far(*wake)
         {
             discard(known);
             return None;
@@ -165,9 +162,17 @@ impl<B: Blueprint> Recall<B> {
 
     fn arrival_now(&self, known: Known<B>) -> Arrival<B> {
         match known {
-            Known::Stands(state, wake) => {
+            Known::Waits {
+                state,
+                attempt,
+                wake,
+            } => {
                 let left = wake.map_or(Duration::ZERO, |wake| wake.left(self.recorder.now()));
-                Arrival::Stands(Box::new((state, left)))
+                Arrival::Waits(Box::new(Waits {
+                    state,
+                    attempt,
+                    left,
+                }))
             }
             Known::Ended(outcome) => replayed(outcome),
         }

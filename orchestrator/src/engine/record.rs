@@ -34,18 +34,18 @@ pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
     /// What was known then of the tasks of these ordinals, in order of ordinal.
     fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>>;
 
-    /// Looks whether a task of this id was met before. `input` is given if it is at hand, `hash` if it was
-    /// recorded. One that `has_ended` by its own record keeps that end.
+    /// Admits the task of this ordinal. `input` is given if it is at hand, and `recorded` is the id that the ordinal was recorded
+    /// with, if it was. One that `has_ended` by its own record keeps that end.
     ///
     /// # Errors
     ///
-    /// If the input can't be written down.
+    /// If the input can't be serialized, or is not the one that the task had before.
     fn meet(
         &self,
         id: TaskId,
         ordinal: u64,
         input: Option<&B::Input>,
-        hash: Option<u64>,
+        recorded: Option<TaskId>,
         has_ended: bool,
     ) -> anyhow::Result<Met<B>>;
 
@@ -54,9 +54,9 @@ pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
 
     /// Whether a recalled delay ends so late that the task is left where it is recorded, for [`Far`] to
     /// bring back.
-    fn is_far(&self, ordinal: u64, wake: Wake) -> bool;
+    fn is_far(&self, wake: Wake) -> bool;
 
-    /// The time, in unix milliseconds.
+    /// The run's time, in milliseconds.
     fn now(&self) -> i64;
 
     /// For one worker to write into.
@@ -114,13 +114,14 @@ pub(crate) enum Way {
 
 /// One worker's part of the record.
 pub(crate) trait Notebook<B: Blueprint>: Send {
-    /// Notes the state that a task came to, and how long it waits there. Gives when that ends, in unix
-    /// milliseconds, if it is long enough for the task to wait on disk.
-    fn stands(
+    /// Notes the state of a task that waits for its next step, the number of its next attempt at that, and how long it
+    /// waits. Returns when that ends, in the run's time, if it is long enough for the task to wait on disk.
+    fn waits(
         &mut self,
         id: TaskId,
         ordinal: u64,
         state: &B::State,
+        attempt: u32,
         pause: Duration,
     ) -> anyhow::Result<Option<i64>>;
 
@@ -136,7 +137,7 @@ pub(crate) trait Notebook<B: Blueprint>: Send {
 pub(crate) struct Turned {
     /// It is committed when [`Recorder::committed`] gives that or more.
     pub(crate) position: u64,
-    /// Those of its tasks whose delay ends later than that are brought back by [`Far`].
+    /// Those of its tasks whose delay ends then or later are brought back by [`Far`].
     pub(crate) horizon: i64,
 }
 
@@ -157,8 +158,6 @@ pub(crate) struct Recalled<B: Blueprint> {
     pub(crate) id: TaskId,
     pub(crate) ordinal: u64,
     pub(crate) known: Known<B>,
-    /// The hash of its input, where ids are unique.
-    pub(crate) hash: Option<u64>,
 }
 
 /// How far a task was known to have come.
@@ -167,24 +166,30 @@ pub(crate) struct Recalled<B: Blueprint> {
     expect(dead_code, reason = "nothing is known where nothing is recorded")
 )]
 pub(crate) enum Known<B: Blueprint> {
-    /// It stands at a step, maybe until a time.
-    Stands(B::State, Option<Wake>),
+    /// It waits for its next step, maybe until a time.
+    Waits {
+        state: B::State,
+        /// The number of the next attempt at the step, from 1.
+        attempt: u32,
+        wake: Option<Wake>,
+    },
     /// It has ended.
     Ended(Result<B::Output, TaskError>),
 }
 
-/// When a delay ends, and how long it was when it began.
+/// When a delay ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wake {
-    /// Unix milliseconds.
-    pub(crate) at: i64,
-    pub(crate) full: Duration,
+    /// In the run's time, in milliseconds.
+    pub(crate) due: i64,
+    /// Whether it was long enough for the task to wait on disk.
+    pub(crate) is_far: bool,
 }
 
 impl Wake {
-    /// What is left of the delay: never more than its full length, whatever the clock did.
+    /// What is left of the delay.
     pub(crate) fn left(self, now: i64) -> Duration {
-        let left = u64::try_from(self.at.saturating_sub(now)).unwrap_or(0);
-        Duration::from_millis(left).min(self.full)
+        let left = u64::try_from(self.due.saturating_sub(now)).unwrap_or(0);
+        Duration::from_millis(left)
     }
 }

@@ -1,57 +1,123 @@
-//! The time of day for a run: [`Clock`].
+//! The time of a run: [`Clock`].
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The time of day when the run was opened, and tokio's time since.
+use super::store::{ClockReading, Timeline, Wake};
+
+/// The clocks that delays are recorded with, two of them for each.
 ///
-/// So a clock that is set meanwhile moves no delay, and a test's paused clock moves them all.
-#[derive(Clone, Copy, Debug)]
+/// One is the time of day, which may be set at any time, and is all that is left after the machine was restarted. The other
+/// one counts from there and is never set. On Linux it counts since boot and goes on while the machine is suspended, so that
+/// another process on the same boot can read it, too; elsewhere it is this process's own.
+#[derive(Clone, Debug)]
 pub(super) struct Clock {
     opened: Instant,
-    /// Unix milliseconds, and how much of the next one had passed.
-    at: i64,
-    beyond: Duration,
+    source: Source,
+    /// As of when the journal was opened.
+    reading: ClockReading,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// The system's clocks. How long the machine had been suspended when the journal was opened.
+    System(Duration),
+    /// A time of day that goes on with tokio's clock.
+    Given(SystemTime),
 }
 
 impl Clock {
-    pub(super) fn new(opened: SystemTime) -> Self {
-        let (at, beyond) = match opened.duration_since(UNIX_EPOCH) {
-            Ok(since) => {
-                let beyond = Duration::from_nanos(u64::from(since.subsec_nanos() % 1_000_000));
-                (millis(since), beyond)
-            }
-            Err(before) => (-millis(before.duration()), Duration::ZERO),
+    /// The system's clocks.
+    pub(super) fn system() -> Self {
+        let suspended = boot::suspended();
+        let reading = ClockReading {
+            name: boot::name().unwrap_or_else(private_name),
+            tick: boot::since().map_or(0, millis),
+            at: unix_millis(SystemTime::now()),
         };
         Self {
             opened: Instant::now(),
-            at,
-            beyond,
+            source: Source::System(suspended),
+            reading,
         }
     }
 
-    /// Unix milliseconds.
-    pub(super) fn now(&self) -> i64 {
-        self.at.saturating_add(millis(self.since()))
+    /// A time of day that goes on with tokio's clock from now on.
+    pub(super) fn given(now: SystemTime) -> Self {
+        let reading = ClockReading {
+            name: private_name(),
+            tick: 0,
+            at: unix_millis(now),
+        };
+        Self {
+            opened: Instant::now(),
+            source: Source::Given(now),
+            reading,
+        }
     }
 
-    /// When a pause that begins now is over, in unix milliseconds: not before it is.
-    pub(super) fn end_of(&self, pause: Duration) -> i64 {
+    /// What the clocks showed when the journal was opened.
+    pub(super) fn reading(&self) -> &ClockReading {
+        &self.reading
+    }
+
+    /// The run's time, in milliseconds: see [`Timeline`].
+    pub(super) fn now(&self) -> i64 {
+        self.reading.at.saturating_add(millis(self.since()))
+    }
+
+    /// The time of day, in unix milliseconds.
+    pub(super) fn time_of_day(&self) -> i64 {
+        unix_millis(self.system_time())
+    }
+
+    /// When a pause that begins now is over: not before it is, in whole milliseconds.
+    pub(super) fn wake_after(&self, pause: Duration, timeline: &Timeline) -> Wake {
         let since = self.since().saturating_add(pause);
         let since = i64::try_from(since.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-        self.at.saturating_add(since)
+        let at = self.system_time().duration_since(UNIX_EPOCH);
+        let at = at.unwrap_or_default().saturating_add(pause);
+        Wake {
+            at: i64::try_from(at.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX),
+            full: pause,
+            clock: timeline.clock,
+            tick: self.reading.tick.saturating_add(since),
+        }
+    }
+
+    /// When the run's time will be this.
+    pub(super) fn instant(&self, at: i64) -> Instant {
+        let left = u64::try_from(at.saturating_sub(self.now())).unwrap_or(0);
+        let instant = Instant::now().checked_add(Duration::from_millis(left));
+        instant.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400))
     }
 
     fn since(&self) -> Duration {
-        self.beyond + self.opened.elapsed()
+        let awake = self.opened.elapsed();
+        match self.source {
+            Source::System(before) => awake + boot::suspended().saturating_sub(before),
+            Source::Given(_) => awake,
+        }
     }
 
-    /// When it will be that late.
-    pub(super) fn instant(&self, at: i64) -> Instant {
-        let since = u64::try_from(at.saturating_sub(self.at)).unwrap_or(0);
-        let instant = self.opened.checked_add(Duration::from_millis(since));
-        instant.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400))
+    fn system_time(&self) -> SystemTime {
+        match self.source {
+            Source::System(_) => SystemTime::now(),
+            Source::Given(opened) => opened.checked_add(self.opened.elapsed()).unwrap_or(opened),
+        }
+    }
+}
+
+/// The name of a clock that nobody else can read.
+fn private_name() -> String {
+    format!("run {}", crate::engine::run_id())
+}
+
+fn unix_millis(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => millis(since),
+        Err(before) => -millis(before.duration()),
     }
 }
 
@@ -59,16 +125,75 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The time since the machine was started.
+#[cfg(target_os = "linux")]
+mod boot {
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    pub(super) fn name() -> Option<String> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(format!("boot {}", id.trim()))
+    }
+
+    pub(super) fn since() -> Option<Duration> {
+        read(ClockId::Boottime)
+    }
+
+    /// How much of it the machine was suspended.
+    pub(super) fn suspended() -> Duration {
+        // In this order: what passes between the two readings must not count as suspended.
+        let boot = read(ClockId::Boottime).unwrap_or_default();
+        let awake = read(ClockId::Monotonic).unwrap_or_default();
+        boot.saturating_sub(awake)
+    }
+
+    fn read(clock: ClockId) -> Option<Duration> {
+        let time = clock_gettime(clock);
+        Some(Duration::new(
+            time.tv_sec.try_into().ok()?,
+            time.tv_nsec.try_into().ok()?,
+        ))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod boot {
+    use std::time::Duration;
+
+    pub(super) fn name() -> Option<String> {
+        None
+    }
+
+    pub(super) fn since() -> Option<Duration> {
+        None
+    }
+
+    pub(super) fn suspended() -> Duration {
+        Duration::ZERO
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn timeline(clock: &Clock) -> Timeline {
+        Timeline {
+            opened: clock.reading().at,
+            tick: clock.reading().tick,
+            clock: 1,
+        }
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn it_goes_on_with_tokios_time() {
-        let clock = Clock::new(UNIX_EPOCH + Duration::from_secs(1));
+    async fn a_given_clock_goes_on_with_tokios_time() {
+        let clock = Clock::given(UNIX_EPOCH + Duration::from_secs(1));
         assert_eq!(clock.now(), 1_000);
         tokio::time::advance(Duration::from_millis(234)).await;
         assert_eq!(clock.now(), 1_234);
+        assert_eq!(clock.time_of_day(), 1_234);
         assert_eq!(
             clock.instant(1_300) - Instant::now(),
             Duration::from_millis(66)
@@ -76,25 +201,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_is_over_no_sooner_than_it_is() {
-        let clock = Clock::new(UNIX_EPOCH);
+    async fn a_delay_is_never_recorded_shorter_than_it_is() {
+        let clock = Clock::given(UNIX_EPOCH + Duration::from_micros(1_700));
         tokio::time::advance(Duration::from_micros(300)).await;
-        assert_eq!(clock.end_of(Duration::from_micros(800)), 2);
-        assert_eq!(clock.end_of(Duration::MAX), i64::MAX);
+        let timeline = timeline(&clock);
+        let wake = clock.wake_after(Duration::from_micros(800), &timeline);
+        assert_eq!((wake.at, wake.tick), (3, 2));
+        let wake = clock.wake_after(Duration::MAX, &timeline);
+        assert_eq!((wake.at, wake.tick), (i64::MAX, i64::MAX));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn parts_of_a_millisecond_count() {
-        let clock = Clock::new(UNIX_EPOCH + Duration::from_micros(1_700));
-        assert_eq!(clock.now(), 1);
-        assert_eq!(clock.end_of(Duration::from_millis(5)), 7);
-        tokio::time::advance(Duration::from_micros(300)).await;
-        assert_eq!(clock.now(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_time_before_1970_is_no_error() {
-        let clock = Clock::new(UNIX_EPOCH - Duration::from_secs(1));
+    async fn a_time_of_day_before_1970_is_no_error() {
+        let clock = Clock::given(UNIX_EPOCH - Duration::from_secs(1));
         assert_eq!(clock.now(), -1_000);
+        let wake = clock.wake_after(Duration::from_secs(5), &timeline(&clock));
+        assert_eq!(wake.at, 5_000);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn two_processes_on_one_boot_read_the_same_clock() {
+        let (first, second) = (Clock::system(), Clock::system());
+        assert_eq!(first.reading().name, second.reading().name);
+        let wake = first.wake_after(Duration::from_secs(60), &timeline(&first));
+        let left = timeline(&second).due(&wake) - second.now();
+        assert!((59_000..=60_001).contains(&left), "{left}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_time_of_day_that_is_set_moves_no_delay_on_the_same_boot() {
+        let clock = Clock::system();
+        let mut wake = clock.wake_after(Duration::from_secs(60), &timeline(&clock));
+        // As recorded by a process whose time of day was twenty years off.
+        wake.at = wake.at.saturating_sub(20 * 365 * 86_400_000);
+        let left = timeline(&clock).due(&wake) - clock.now();
+        assert!((59_000..=60_001).contains(&left), "{left}");
     }
 }

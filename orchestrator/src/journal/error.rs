@@ -22,6 +22,12 @@ impl JournalError {
     pub fn is_locked(&self) -> bool {
         self.0.is_locked()
     }
+
+    /// Whether the journal cannot be used as it is: it is damaged, part of it is missing, or it has another format.
+    /// [`Journal::delete`](crate::Journal::delete) makes room for a new one.
+    pub fn is_damaged(&self) -> bool {
+        self.0.is_damaged()
+    }
 }
 
 impl From<Error> for JournalError {

@@ -28,23 +28,35 @@ pub struct Journal {
 impl Journal {
     /// The journal at this path, or a new one.
     ///
-    /// It is held (by a lock on `PATH.lock`, a file that stays) until the run is over, and the
-    /// orchestrator and every [`TaskSender`](crate::TaskSender) are dropped. Nothing is written as yet: a new journal is made by
+    /// It is locked until the run is over, and the orchestrator and every [`TaskSender`](crate::TaskSender) are dropped. On
+    /// Linux this is a lock of the file itself, by whichever name it is opened; elsewhere it is a lock of `PATH.lock`, a file
+    /// that stays. Nothing is written until a task has something to record: a new journal is made by
     /// [`Orchestrator::journal`].
     ///
     /// # Errors
     ///
-    /// If there is something else than a journal, or one of a later version; if it is in use; if it is
-    /// on a network file system, as far as that can be told.
+    /// If there is something else than a journal, or one of another format; if it is in use; if it is damaged, or the
+    /// write-ahead log that belongs to it is missing; if it is on a network file system (noticed on Linux). Its bytes are
+    /// as they were then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
         Ok(Self {
             opening: Opening::new(path.as_ref())?,
             facts: Vec::new(),
             commits: Commits::OnAThread,
-            clock: Clock::new(SystemTime::now()),
+            clock: Clock::system(),
             retry_failed: false,
             unique_ids: false,
         })
+    }
+
+    /// Deletes the journal at this path with its write-ahead log, also one that is damaged. Returns `false` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If there is something else than a journal, or if the journal is in use; nothing was deleted then. If the files can't be
+    /// removed.
+    pub fn delete(path: impl AsRef<Path>) -> Result<bool, JournalError> {
+        Ok(store::delete(path.as_ref())?)
     }
 
     /// Whether there is no run in it so far.
@@ -53,15 +65,8 @@ impl Journal {
     }
 
     /// When the run in it was finished, if it was.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be read.
-    pub fn finished(&self) -> Result<Option<SystemTime>, JournalError> {
-        if self.is_new() {
-            return Ok(None);
-        }
-        Ok(store::marks(self.opening.path())?.finished.map(time))
+    pub fn finished(&self) -> Option<SystemTime> {
+        self.opening.marks().finished.map(time)
     }
 
     /// Something that must be the same whenever the run is gone on with, such as the hash of its input:
@@ -96,7 +101,7 @@ impl Journal {
 
     /// What time of day it is now; the system's unless set. From there it goes on with tokio's clock.
     pub fn at(mut self, now: SystemTime) -> Self {
-        self.clock = Clock::new(now);
+        self.clock = Clock::given(now);
         self
     }
 
@@ -144,10 +149,13 @@ impl<B: Blueprint> Orchestrator<B> {
             steps: steps.chain([END.to_owned()]).collect(),
             facts: journal.facts,
         };
-        let store = journal.opening.begin(&identity, run_id, journal.commits)?;
+        let clock = journal.clock;
+        let store = journal
+            .opening
+            .begin(&identity, run_id, journal.commits, clock.reading())?;
         let recording = Arc::new(Recording::<B>::new(
             store,
-            journal.clock,
+            clock,
             journal.retry_failed,
             journal.unique_ids,
         ));

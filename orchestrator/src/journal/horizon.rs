@@ -1,7 +1,7 @@
 //! Delays that end late: they wait on disk, and nowhere else. [`Horizon`] says which, [`OnDisk`] brings
 //! them back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -12,18 +12,18 @@ use tokio::time::Sleep;
 use super::recording::Recording;
 use super::store::{FAR, SLICE};
 use crate::Durable;
-use crate::engine::{Far, Known, Recalled, Wake};
+use crate::engine::{Far, Recalled, Wake};
 
-/// Up to when delays wait in memory.
+/// Delays that end before this time are kept in memory. It is the beginning of a [slice](SLICE) of time.
 ///
 /// **Invariant:** a task on disk ends after it, and its record was appended before the horizon is moved past
-/// its end. A task in memory ends before it, or is one of those that are named here.
+/// its end. A task in memory ends before it.
 #[derive(Debug)]
 pub(super) struct Horizon(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Unix milliseconds.
+    /// By the run's time, in milliseconds.
     at: i64,
     /// How many tasks are on disk alone.
     far: u64,
@@ -34,9 +34,6 @@ struct State {
     /// While the horizon is being moved: the ordinals of tasks in memory that end before where it goes, and
     /// whose records may be found on the way.
     near: Option<Vec<u64>>,
-    /// Tasks in memory that are recorded to end later than they may, since the clock was set back, and the
-    /// ends that are recorded: a later delay of theirs has another one.
-    early: HashMap<u64, i64>,
 }
 
 impl Horizon {
@@ -47,33 +44,27 @@ impl Horizon {
             position: 0,
             waker: None,
             near: None,
-            early: HashMap::new(),
         }))
     }
 
     /// Whether a task that was recorded before is left on disk.
-    pub(super) fn is_far(&self, ordinal: u64, wake: Wake, now: i64) -> bool {
+    pub(super) fn is_far(&self, wake: Wake) -> bool {
         let mut state = self.lock();
         // The end of a shorter delay is not looked for.
-        if !is_long(wake.full) || wake.at <= state.at {
-            return false;
+        let is_far = wake.is_far && wake.due >= state.at;
+        if is_far {
+            state.add(1);
         }
-        let left = Duration::from_millis(u64::try_from(wake.at.saturating_sub(now)).unwrap_or(0));
-        if left > wake.full {
-            state.early.insert(ordinal, wake.at);
-            return false;
-        }
-        state.add(1);
-        true
+        is_far
     }
 
-    /// Appends records of which some are of long delays: `wakes` has their ordinals and ends. Gives their
+    /// Appends records of which some are of long delays: `wakes` has their ordinals and ends. Returns their
     /// position, and the horizon as it was then.
     pub(super) fn append(&self, wakes: &[(u64, i64)], append: impl FnOnce() -> u64) -> (u64, i64) {
         let mut state = self.lock();
         let position = append();
         let at = state.at;
-        let is_far = |(_, wake): &&(u64, i64)| *wake > at;
+        let is_far = |(_, due): &&(u64, i64)| *due >= at;
         let far = wakes.iter().filter(is_far).count();
         if let Some(near) = &mut state.near {
             let ends_before = wakes.iter().filter(|wake| !is_far(wake));
@@ -98,14 +89,6 @@ impl State {
             waker.wake();
         }
     }
-
-    /// Whether it is in memory, and what was found is the record that it has outlived.
-    fn is_early<B: Durable>(&self, task: &Recalled<B>) -> bool {
-        match (&task.known, self.early.get(&task.ordinal)) {
-            (Known::Stands(_, Some(wake)), Some(recorded)) => wake.at == *recorded,
-            _ => false,
-        }
-    }
 }
 
 /// Whether a delay is long enough for its task to wait on disk.
@@ -115,7 +98,12 @@ pub(super) fn is_long(delay: Duration) -> bool {
 
 /// The next horizon: far enough that a delay is back in memory when its time comes.
 fn ahead(now: i64) -> i64 {
-    now.saturating_add(i64::try_from(FAR.as_millis()).unwrap_or(i64::MAX))
+    let slice = millis(SLICE);
+    now.saturating_add(millis(FAR)).div_euclid(slice) * slice
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Brings tasks back whose delay ends soon.
@@ -151,7 +139,8 @@ impl<B: Durable> OnDisk<B> {
         if let Some(slice) = self.slice.take() {
             return Poll::Ready(slice);
         }
-        let clock = *self.recording.clock();
+        let recording = Arc::clone(&self.recording);
+        let clock = recording.clock();
         loop {
             let mut state = self.recording.horizon().lock();
             if all && state.at == i64::MAX {
@@ -161,9 +150,8 @@ impl<B: Durable> OnDisk<B> {
                 state.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            let slice = i64::try_from(SLICE.as_millis()).unwrap_or(i64::MAX);
             let next = ahead(clock.now());
-            if all || next.saturating_sub(state.at) >= slice {
+            if all || next > state.at {
                 state.at = if all { i64::MAX } else { next };
                 state.near = Some(Vec::new());
                 return Poll::Ready(Slice {
@@ -172,7 +160,7 @@ impl<B: Durable> OnDisk<B> {
                     admitted,
                 });
             }
-            let at = clock.instant(state.at.saturating_sub(ahead(0) - slice));
+            let at = clock.instant(state.at.saturating_add(millis(SLICE) - millis(FAR)));
             drop(state);
             let sleep = self
                 .sleep
@@ -208,7 +196,7 @@ impl<B: Durable> Far<B> for OnDisk<B> {
             if let Ok(due) = &mut due {
                 let mut state = self.recording.horizon().lock();
                 let near: HashSet<u64> = state.near.take().into_iter().flatten().collect();
-                due.retain(|task| !near.contains(&task.ordinal) && !state.is_early(task));
+                due.retain(|task| !near.contains(&task.ordinal));
                 state.far = state.far.saturating_sub(due.len() as u64);
                 if due.is_empty() {
                     continue;
@@ -230,7 +218,9 @@ mod tests {
     use super::*;
     use crate::engine::Recorder as _;
     use crate::journal::clock::Clock;
-    use crate::journal::store::{self, Commits, Identity, Opening, Record, Stage, Store};
+    use crate::journal::store::{
+        self, ClockReading, Commits, Identity, Opening, Record, Stage, Store,
+    };
     use crate::{Advance, Blueprint, StepContext, StepInfo, StepKind};
 
     /// Its states are numbers; none of its steps is run here.
@@ -280,6 +270,14 @@ mod tests {
         }
     }
 
+    fn clock() -> ClockReading {
+        ClockReading {
+            name: "a clock".to_owned(),
+            tick: 0,
+            at: 0,
+        }
+    }
+
     fn open(path: &Path, commits: Commits) -> Store {
         let identity = Identity {
             blueprint: "Numbers".to_owned(),
@@ -288,7 +286,7 @@ mod tests {
         };
         let opening = Opening::new(path).unwrap();
         opening
-            .begin(&identity, || "run".to_owned(), commits)
+            .begin(&identity, || "run".to_owned(), commits, &clock())
             .unwrap()
     }
 
@@ -296,17 +294,22 @@ mod tests {
         Record {
             ordinal,
             id: ordinal,
-            stage: Stage::Stands {
+            stage: Stage::Next {
                 step: "only".into(),
+                attempt: 1,
                 json: "1".to_owned(),
-                wake: Some(store::Wake { at, full }),
+                wake: Some(store::Wake {
+                    at,
+                    full,
+                    clock: 1,
+                    tick: at,
+                }),
             },
-            hash: None,
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_admitted_while_the_horizon_is_moved_comes_once() {
+    async fn a_task_that_is_admitted_while_the_horizon_moves_comes_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run.db");
         let full = Duration::from_secs(13);
@@ -314,11 +317,14 @@ mod tests {
         open(&path, Commits::Inline).append(old.to_vec(), None);
 
         let store = open(&path, Commits::OnAThread);
-        let clock = Clock::new(UNIX_EPOCH);
+        let clock = Clock::given(UNIX_EPOCH);
         let recording = Arc::new(Recording::<Numbers>::new(store, clock, false, false));
         let mut on_disk = OnDisk::new(Arc::clone(&recording));
-        let wake = Wake { at: 13_000, full };
-        assert!(recording.is_far(0, wake));
+        let wake = Wake {
+            due: 13_000,
+            is_far: true,
+        };
+        assert!(recording.is_far(wake));
 
         tokio::time::advance(Duration::from_secs(6)).await;
         // Its commit is held up, and the look at the disk with it.
@@ -333,7 +339,7 @@ mod tests {
         };
         assert!(due(1).is_none());
         // It ends before where the horizon is now: it is in memory from its admission on.
-        assert!(!recording.is_far(1, wake));
+        assert!(!recording.is_far(wake));
         held_up.execute_batch("ROLLBACK").unwrap();
 
         let found = loop {
@@ -347,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_to_a_delay_while_the_horizon_is_moved_past_its_end_comes_once() {
+    async fn a_task_whose_delay_begins_while_the_horizon_moves_past_its_end_comes_once() {
         let horizon = Horizon::new(0);
         horizon.lock().near = Some(Vec::new());
         let (_, at) = horizon.append(&[(7, 9_999), (8, 10_001)], || 1);

@@ -118,6 +118,7 @@ mod clock;
 mod error;
 mod file;
 mod horizon;
+mod inputs;
 mod notebook;
 mod record;
 mod recording;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::horizon::is_long;
 use super::record;
 use super::recording::Recording;
-use super::store::{Record, Stage, Wake};
+use super::store::{Record, Stage};
 use crate::engine::{Notebook, Turned, contained};
 use crate::{Durable, TaskId, TaskResult};
 
@@ -31,28 +31,32 @@ impl<B> Page<B> {
 }
 
 impl<B: Durable> Notebook<B> for Page<B> {
-    fn stands(
+    fn waits(
         &mut self,
         id: TaskId,
         ordinal: u64,
         state: &B::State,
+        attempt: u32,
         pause: Duration,
     ) -> anyhow::Result<Option<i64>> {
         let (step, json) = contained(|| B::encode(state))?;
-        let at = (!pause.is_zero()).then(|| self.recording.clock().end_of(pause));
-        let long = at.filter(|_| is_long(pause));
-        self.wakes.extend(long.map(|at| (ordinal, at)));
+        let recording = &self.recording;
+        let wake =
+            (!pause.is_zero()).then(|| recording.clock().wake_after(pause, recording.timeline()));
+        let far = wake.filter(|_| is_long(pause));
+        let due = far.map(|wake| recording.timeline().due(&wake));
+        self.wakes.extend(due.map(|due| (ordinal, due)));
         self.records.push(Record {
             ordinal,
             id: id.0,
-            stage: Stage::Stands {
+            stage: Stage::Next {
                 step: Cow::Borrowed(step),
+                attempt,
                 json,
-                wake: at.map(|at| Wake { at, full: pause }),
+                wake,
             },
-            hash: self.recording.hash_of(id.0),
         });
-        Ok(long)
+        Ok(due)
     }
 
     fn ended(&mut self, result: &TaskResult<B::Output>) -> anyhow::Result<()> {
@@ -60,7 +64,6 @@ impl<B: Durable> Notebook<B> for Page<B> {
             ordinal: result.ordinal,
             id: result.id.0,
             stage: record::ended::<B>(&result.outcome)?,
-            hash: self.recording.hash_of(result.id.0),
         });
         Ok(())
     }

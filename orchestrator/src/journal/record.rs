@@ -2,7 +2,8 @@
 
 use anyhow::Context as _;
 
-use super::store::{FailureKind, Record, Stage};
+use super::horizon::is_long;
+use super::store::{FailureKind, Record, Stage, Timeline};
 use crate::engine::{Known, Recalled, Wake, contained};
 use crate::{Durable, StepFailure, TaskError, TaskErrorKind, TaskId};
 
@@ -11,34 +12,38 @@ use crate::{Durable, StepFailure, TaskError, TaskErrorKind, TaskId};
 /// # Errors
 ///
 /// If the program can't read what an earlier one wrote.
-pub(super) fn recalled<B: Durable>(record: Record) -> anyhow::Result<Recalled<B>> {
-    let Record {
-        ordinal,
-        id,
-        stage,
-        hash,
-    } = record;
-    let id = TaskId(id);
+pub(super) fn recalled<B: Durable>(
+    record: Record,
+    timeline: &Timeline,
+) -> anyhow::Result<Recalled<B>> {
+    let id = TaskId(record.id);
     Ok(Recalled {
         id,
-        ordinal,
-        known: known(id, stage)?,
-        hash,
+        ordinal: record.ordinal,
+        known: known(id, record.stage, timeline)?,
     })
 }
 
 /// How far a task has come that is stored so.
-pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Known<B>> {
+fn known<B: Durable>(id: TaskId, stage: Stage, timeline: &Timeline) -> anyhow::Result<Known<B>> {
     Ok(match stage {
-        Stage::Stands { step, json, wake } => {
-            let value = contained(|| B::decode(&step, &json)).with_context(|| {
-                format!("task {id} stands at `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
+        Stage::Next {
+            step,
+            attempt,
+            json,
+            wake,
+        } => {
+            let state = contained(|| B::decode(&step, &json)).with_context(|| {
+                format!("task {id} waits for `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
             })?;
-            let wake = wake.map(|wake| Wake {
-                at: wake.at,
-                full: wake.full,
-            });
-            Known::Stands(value, wake)
+            Known::Waits {
+                state,
+                attempt,
+                wake: wake.map(|wake| Wake {
+                    due: timeline.due(&wake),
+                    is_far: is_long(wake.full),
+                }),
+            }
         }
         Stage::Completed { json } => {
             let output = contained(|| B::decode_output(&json)).with_context(|| {
@@ -62,10 +67,11 @@ pub(super) fn known<B: Durable>(id: TaskId, stage: Stage) -> anyhow::Result<Know
 pub(super) fn outcome<B: Durable>(
     id: TaskId,
     end: Stage,
+    timeline: &Timeline,
 ) -> anyhow::Result<Result<B::Output, TaskError>> {
-    match known::<B>(id, end)? {
+    match known::<B>(id, end, timeline)? {
         Known::Ended(outcome) => Ok(outcome),
-        Known::Stands(..) => anyhow::bail!("task {id} has not ended"),
+        Known::Waits { .. } => anyhow::bail!("task {id} has not ended"),
     }
 }
 
@@ -101,7 +107,7 @@ fn kind_of(kind: TaskErrorKind) -> FailureKind {
     match kind {
         TaskErrorKind::TimedOut => FailureKind::TimedOut,
         TaskErrorKind::Panicked => FailureKind::Panicked,
-        // Who was cancelled or refused is not stored as ended.
+        // A task that was cancelled or refused is not stored as ended.
         TaskErrorKind::Failed | TaskErrorKind::Cancelled | TaskErrorKind::Refused => {
             FailureKind::Failed
         }

@@ -6,22 +6,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use anyhow::Context as _;
+
 use super::JournalError;
 use super::clock::Clock;
 use super::horizon::{Horizon, OnDisk};
+use super::inputs::Inputs;
 use super::notebook::Page;
 use super::record;
-use super::store::{Mark, Record, Stage, Store};
+use super::store::{Mark, Record, Stage, Store, Timeline, hash_of_input};
 use super::unique::{Ids, Seen};
 use crate::engine::{Far, Met, Notebook, Recalled, Recorder, SendRecord, Wake, Way, contained};
-use crate::fnv::hash;
 use crate::{Durable, StepFailure, Task, TaskError, TaskErrorKind, TaskId, TaskResult};
 
 /// A run and its journal.
 pub(super) struct Recording<B> {
     store: Store,
     clock: Clock,
+    timeline: Timeline,
     horizon: Horizon,
+    inputs: Inputs,
     /// Whether tasks that failed run again.
     retry_failed: bool,
     /// Set where ids are unique.
@@ -36,10 +40,13 @@ pub(super) struct Recording<B> {
 impl<B: Durable> Recording<B> {
     pub(super) fn new(store: Store, clock: Clock, retry_failed: bool, unique_ids: bool) -> Self {
         Self {
+            // A task that was sent has a hash from the moment it has a record.
             next: Mutex::new(store.ordinals()),
+            inputs: Inputs::new(store.inputs()),
+            horizon: Horizon::new(clock.now()),
+            timeline: store.timeline(),
             store,
             clock,
-            horizon: Horizon::new(clock.now()),
             retry_failed,
             ids: unique_ids.then(Ids::default),
             begun: AtomicBool::new(false),
@@ -48,19 +55,19 @@ impl<B: Durable> Recording<B> {
         }
     }
 
-    /// The hash of a task's input, to be stored with what it comes to.
-    pub(super) fn hash_of(&self, id: u64) -> Option<u64> {
-        self.ids.as_ref()?.hash(id)
-    }
-
-    /// Hands records over for the next commit. Gives their position.
+    /// Hands records over for the next commit, after the hashes of inputs that were admitted before. Returns their position.
     pub(super) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
         if !self.has_appended.swap(true, Ordering::Relaxed) && self.store.marks().finished.is_some()
         {
             self.store.mark(Mark::Finished, None, None);
             self.store.mark(Mark::Taken, None, None);
         }
+        self.inputs.hand_over(&self.store);
         self.store.append(records, waker)
+    }
+
+    pub(super) fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -72,12 +79,11 @@ impl<B: Durable> Recording<B> {
     }
 
     /// Notes the end of a task that ran no step.
-    fn note_end(&self, id: TaskId, ordinal: u64, stage: Stage, hash: Option<u64>) {
+    fn note_end(&self, id: TaskId, ordinal: u64, stage: Stage) {
         let record = Record {
             ordinal,
             id: id.0,
             stage,
-            hash,
         };
         self.append(vec![record], None);
     }
@@ -117,7 +123,8 @@ impl<B: Durable> Recording<B> {
         let known = self.store.ordinals();
         let is_admitted = |record: &Record| record.ordinal < admitted || record.ordinal >= known;
         let due = due.into_iter().filter(is_admitted);
-        due.map(record::recalled).collect()
+        due.map(|record| record::recalled(record, &self.timeline))
+            .collect()
     }
 }
 
@@ -153,7 +160,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             Way::Sent => marks.sent,
         };
         if before.is_none() {
-            self.store.mark(mark, Some(self.clock.now()), None);
+            self.store.mark(mark, Some(self.clock.time_of_day()), None);
         }
         Ok(())
     }
@@ -167,7 +174,9 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         let retries = self.retry_failed && self.store.marks().sent.is_none();
         let is_wanted = |record: &Record| !(retries && record::has_failed(record));
         let wanted = records.into_iter().filter(is_wanted);
-        wanted.map(record::recalled).collect()
+        wanted
+            .map(|record| record::recalled(record, &self.timeline))
+            .collect()
     }
 
     fn meet(
@@ -175,28 +184,45 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         id: TaskId,
         ordinal: u64,
         input: Option<&B::Input>,
-        stored: Option<u64>,
+        recorded: Option<TaskId>,
         has_ended: bool,
     ) -> anyhow::Result<Met<B>> {
+        // A task that is read is admitted here. One that was sent has its hash since then.
+        let is_read = input.is_some() && self.store.marks().sent.is_none();
+        let hash = match input {
+            Some(input) => {
+                let hash = hash_of_input(&contained(|| B::encode_input(input))?.1);
+                if is_read {
+                    self.inputs
+                        .admit(&self.store, ordinal, hash)
+                        .map_err(error)?
+                        .then_some(())
+                        .with_context(|| other_input(id, ordinal, recorded))?;
+                }
+                Some(hash)
+            }
+            None => None,
+        };
         let Some(ids) = &self.ids else {
             return Ok(Met::Never);
         };
-        let hash = match input {
-            Some(input) => Some(hash(&contained(|| B::encode_input(input))?.1)),
-            None => None,
-        };
+        let stored = self
+            .inputs
+            .stored(&self.store, ordinal)
+            .map_err(error)?
+            .filter(|_| !is_read && hash.is_none());
         Ok(match ids.meet(id.0, ordinal, hash, stored, has_ended) {
             Seen::Never => Met::Never,
             Seen::UnderWay => Met::UnderWay,
             Seen::Ended(end) => {
-                self.note_end(id, ordinal, end.clone(), hash);
-                Met::Ended(record::outcome::<B>(id, end)?)
+                self.note_end(id, ordinal, end.clone());
+                Met::Ended(record::outcome::<B>(id, end, &self.timeline)?)
             }
             Seen::WithOther => {
                 let refused = Err(refused::<B>(id));
                 // Of a task that was read, what the journal has is to stay: it may be read rightly again.
                 if self.store.marks().sent.is_some() {
-                    self.note_end(id, ordinal, record::ended::<B>(&refused)?, stored);
+                    self.note_end(id, ordinal, record::ended::<B>(&refused)?);
                 }
                 Met::Ended(refused)
             }
@@ -219,11 +245,11 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             if let Ok(end) = &end
                 && stays
             {
-                self.note_end(id, ordinal, end.clone(), ids.hash(id.0));
+                self.note_end(id, ordinal, end.clone());
             }
             let outcome = match (&result.outcome, &end) {
                 (Err(error), _) => Err(error.copy()),
-                (Ok(_), Ok(end)) => record::outcome::<B>(id, end.clone())
+                (Ok(_), Ok(end)) => record::outcome::<B>(id, end.clone(), &self.timeline)
                     .unwrap_or_else(|error| Err(unreadable::<B>(&error))),
                 (Ok(_), Err(error)) => Err(unreadable::<B>(error)),
             };
@@ -237,8 +263,8 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         results.collect()
     }
 
-    fn is_far(&self, ordinal: u64, wake: Wake) -> bool {
-        self.horizon.is_far(ordinal, wake, self.clock.now())
+    fn is_far(&self, wake: Wake) -> bool {
+        self.horizon.is_far(wake)
     }
 
     fn now(&self) -> i64 {
@@ -261,7 +287,8 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         if self.store.marks().taken.is_some() && !self.has_appended.load(Ordering::Relaxed) {
             return;
         }
-        self.store.mark(Mark::Taken, Some(self.clock.now()), None);
+        self.store
+            .mark(Mark::Taken, Some(self.clock.time_of_day()), None);
     }
 
     fn finished(&self) {
@@ -270,27 +297,30 @@ impl<B: Durable> Recorder<B> for Recording<B> {
             return;
         }
         self.store
-            .mark(Mark::Finished, Some(self.clock.now()), None);
+            .mark(Mark::Finished, Some(self.clock.time_of_day()), None);
     }
 }
 
 impl<B: Durable> SendRecord<B::Input> for Recording<B> {
     fn record(&self, task: &Task<B::Input>, waker: &Waker) -> anyhow::Result<(u64, u64)> {
         let (step, json) = contained(|| B::encode_input(&task.input))?;
-        let hash = self.ids.is_some().then(|| hash(&json));
+        let hash = hash_of_input(&json);
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let ordinal = *next;
         let record = Record {
             ordinal,
             id: task.id.0,
-            stage: Stage::Stands {
+            stage: Stage::Next {
                 step: step.into(),
+                attempt: 1,
                 json,
                 wake: None,
             },
-            hash,
         };
         // Under the lock, so that what is on disk after a crash has no gap.
+        self.inputs
+            .admit(&self.store, ordinal, hash)
+            .map_err(error)?;
         let position = self.append(vec![record], Some(waker));
         *next += 1;
         Ok((ordinal, position))
@@ -303,6 +333,19 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
     fn poll_committed(&self, position: u64, cx: &mut Context<'_>) -> Poll<anyhow::Result<()>> {
         self.poll_committed_until(position, cx)
     }
+}
+
+/// Why a run stops whose input is not the one that the journal was begun with.
+fn other_input(id: TaskId, ordinal: u64, recorded: Option<TaskId>) -> String {
+    let what = match recorded {
+        Some(was) if was != id => {
+            format!("task {id} in place {ordinal}, where the journal has task {was}")
+        }
+        _ => format!("task {id} in place {ordinal} with another value than the journal has"),
+    };
+    format!(
+        "the input has {what} (places count from 0): run with the input that the journal was begun with"
+    )
 }
 
 /// The result of a task whose id was given before.

@@ -21,6 +21,8 @@ pub struct JournalStatus {
     pub taken: Option<SystemTime>,
     /// When all of its tasks had ended, if they have.
     pub finished: Option<SystemTime>,
+    /// When the journal was last written. If this is in the future, a clock is or was wrong.
+    pub written: SystemTime,
     /// How many tasks are where, step by step.
     pub steps: Vec<StepCount>,
     /// How many tasks have completed.
@@ -98,6 +100,7 @@ impl Journal {
             facts: status.identity.facts,
             taken: status.marks.taken.map(time),
             finished: status.marks.finished.map(time),
+            written: time(status.written),
             steps: steps.collect(),
             completed: status.completed,
             failed: status.failed,

@@ -15,7 +15,7 @@ pub(super) struct Ids(Mutex<HashMap<u64, First>>);
 struct First {
     ordinal: u64,
     /// Of its input.
-    hash: Option<u64>,
+    hash: Option<u128>,
     /// How it ended, if it has.
     end: Option<Stage>,
     /// The ordinals of tasks that wait for its end.
@@ -41,11 +41,11 @@ impl Ids {
         &self,
         id: u64,
         ordinal: u64,
-        hash: Option<u64>,
-        stored: Option<u64>,
+        hash: Option<u128>,
+        stored: Option<u128>,
         has_ended: bool,
     ) -> Seen {
-        let differ = |one: Option<u64>, other: Option<u64>| {
+        let differ = |one: Option<u128>, other: Option<u128>| {
             one.zip(other).is_some_and(|(one, other)| one != other)
         };
         let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,12 +73,6 @@ impl Ids {
         }
         first.waiting.push(ordinal);
         Seen::UnderWay
-    }
-
-    /// The hash of the input that was met with this id first.
-    pub(super) fn hash(&self, id: u64) -> Option<u64> {
-        let ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.get(&id)?.hash
     }
 
     /// The task of this ordinal has ended so, or was cancelled (`None`). Gives the ordinals of those that

@@ -5,7 +5,7 @@ use std::task::Context;
 
 use super::super::contain::discard;
 use super::super::drive::{CameTo, Driven};
-use super::super::intake::{Arrival, KnownEnd};
+use super::super::intake::{Arrival, KnownEnd, Waits};
 use super::super::ledger::{Ledger, Settled};
 use super::super::parking::Standing;
 use super::super::turn::Turn;
@@ -140,9 +140,14 @@ where
     ) -> Option<Standing<B::State>> {
         match arrival {
             Arrival::New(input) => Some(standing::<B>(id, ordinal, B::start(input))),
-            Arrival::Stands(stands) => {
-                let (state, left) = *stands;
-                let task = standing::<B>(id, ordinal, state);
+            Arrival::Waits(waits) => {
+                let Waits {
+                    state,
+                    attempt,
+                    left,
+                } = *waits;
+                let mut task = standing::<B>(id, ordinal, state);
+                task.attempt = attempt;
                 if left.is_zero() || !self.phase.is_running() {
                     return Some(task);
                 }

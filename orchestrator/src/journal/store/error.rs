@@ -24,8 +24,18 @@ pub(crate) enum Kind {
     Locked,
     /// `SQLite`'s write-ahead log needs memory that processes share, which such a file system lacks.
     NetworkFileSystem(&'static str),
-    /// A later version of this library wrote it.
-    NewerFormat { journal: i64, program: i64 },
+    /// Another version of this library wrote it.
+    OtherFormat { journal: i64, program: i64 },
+    /// What is in it cannot be what was written.
+    Damaged(String),
+    /// The write-ahead log that belongs to it is not there.
+    WalMissing,
+    /// The write-ahead log beside it is from another time.
+    WalOfAnotherTime,
+    /// There is a write-ahead log but no journal, or an empty one.
+    MainMissing,
+    /// Its files were changed from outside while it was in use.
+    Gone(&'static str),
     /// It is the journal of another blueprint.
     OtherBlueprint { journal: String, program: String },
     /// A fact that the journal's meaning rests on is another one.
@@ -34,7 +44,7 @@ pub(crate) enum Kind {
         journal: Option<String>,
         program: Option<String>,
     },
-    /// Tasks stand at steps that the blueprint has no more.
+    /// Tasks wait for steps that the blueprint no longer has.
     StepsGone {
         steps: Vec<String>,
         tasks: u64,
@@ -68,10 +78,40 @@ impl Error {
         matches!(self.0.kind, Kind::Locked)
     }
 
+    /// Whether the journal cannot be used as it is.
+    pub(crate) fn is_damaged(&self) -> bool {
+        matches!(
+            self.0.kind,
+            Kind::Damaged(_)
+                | Kind::WalMissing
+                | Kind::WalOfAnotherTime
+                | Kind::MainMissing
+                | Kind::OtherFormat { .. }
+                | Kind::Sqlite(..)
+        )
+    }
+
     /// What happened.
     pub(crate) fn kind(&self) -> &Kind {
         &self.0.kind
     }
+}
+
+/// Something that cannot be what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Damage(pub(super) &'static str);
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Damage {}
+
+/// Damage as an error that `rusqlite`'s callbacks can return.
+pub(super) fn damaged(damage: Damage) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Null, Box::new(damage))
 }
 
 /// Puts the journal's path, and what was being done, to an error.
@@ -81,7 +121,24 @@ pub(super) trait At<T> {
 
 impl<T> At<T> for rusqlite::Result<T> {
     fn at(self, path: &Path, doing: &'static str) -> Result<T, Error> {
-        self.map_err(|source| Error::new(path, Kind::Sqlite(doing, source)))
+        self.map_err(|source| Error::new(path, kind_of(doing, source)))
+    }
+}
+
+fn kind_of(doing: &'static str, source: rusqlite::Error) -> Kind {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+    };
+    match &source {
+        FromSqlConversionFailure(_, _, error) if error.is::<Damage>() => {
+            Kind::Damaged(error.to_string())
+        }
+        // Nothing is read that was not written by this format.
+        FromSqlConversionFailure(..)
+        | IntegralValueOutOfRange(..)
+        | InvalidColumnType(..)
+        | QueryReturnedNoRows => Kind::Damaged(format!("{doing} failed: {source}")),
+        _ => Kind::Sqlite(doing, source),
     }
 }
 
@@ -107,9 +164,36 @@ impl fmt::Display for Error {
                 f,
                 "the journal {path} would be on a network file system ({name}), where SQLite's log is not safe: give a path on a local disk"
             ),
-            Kind::NewerFormat { journal, program } => write!(
+            Kind::OtherFormat { journal, program } => {
+                let version = if journal > program {
+                    "a later"
+                } else {
+                    "an earlier"
+                };
+                write!(
+                    f,
+                    "the journal {path} has format {journal}, and this program reads format {program}: run it with {version} version of this library, or delete the journal to begin anew"
+                )
+            }
+            Kind::Damaged(what) => write!(
                 f,
-                "the journal {path} has format {journal}, and this program knows formats up to {program}: run it with a later version of this library"
+                "the journal {path} is damaged: {what}: put a copy in its place, or delete it to begin anew; nothing was changed"
+            ),
+            Kind::WalMissing => write!(
+                f,
+                "the journal {path} is not whole without its write-ahead log {path}-wal, which is missing or empty: put that beside it, or delete the journal to begin anew"
+            ),
+            Kind::WalOfAnotherTime => write!(
+                f,
+                "the journal {path} and its write-ahead log {path}-wal are from different times: put two files of one time there, or delete both to begin anew"
+            ),
+            Kind::MainMissing => write!(
+                f,
+                "the journal {path} is missing or empty, but its write-ahead log {path}-wal is there: put the journal beside it, or delete the log to begin anew"
+            ),
+            Kind::Gone(what) => write!(
+                f,
+                "the journal {path} was {what} while it was in use: put its files back and run again; what was committed before that is kept in them"
             ),
             Kind::OtherBlueprint { journal, program } => write!(
                 f,
@@ -131,11 +215,11 @@ impl fmt::Display for Error {
                 first,
             } => {
                 let (noun, verb) = if *tasks == 1 {
-                    ("task", "stands")
+                    ("task", "waits")
                 } else {
-                    ("tasks", "stand")
+                    ("tasks", "wait")
                 };
-                write!(f, "in the journal {path} {tasks} {noun} {verb} at ")?;
+                write!(f, "in the journal {path} {tasks} {noun} {verb} for ")?;
                 list(f, steps.iter().map(|step| format!("`{step}`")))?;
                 f.write_str(", which the blueprint no longer has (ids ")?;
                 list(f, first.iter())?;

@@ -2,40 +2,87 @@
 
 use std::time::Duration;
 
-// As macros, for SQL and for Rust.
-macro_rules! far_ms {
-    () => {
-        10_000
-    };
-}
-macro_rules! slice_ms {
-    () => {
-        5_000
-    };
-}
-pub(super) use {far_ms, slice_ms};
+use super::record::Wake;
 
 /// Delays that were longer than this when they began are found by when they end.
-pub(crate) const FAR: Duration = Duration::from_millis(far_ms!());
+pub(crate) const FAR: Duration = Duration::from_secs(10);
 
-/// What is found is a slice of time, and not the millisecond: delays that end in no order are put down
-/// at a place for each slice, and not all over.
-pub(crate) const SLICE: Duration = Duration::from_millis(slice_ms!());
+/// Delays are found by the slice of time in which they end and not by the millisecond, since that takes a byte or two each.
+pub(crate) const SLICE: Duration = Duration::from_secs(5);
 
-/// The full length of a delay on disk: in milliseconds that have begun, so that one that is longer
-/// than [`FAR`] is longer than that on disk, too.
-pub(super) fn on_disk(full: Duration) -> i64 {
-    i64::try_from(full.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
+const SLICE_MS: i64 = 5_000;
+
+/// The time of a run: unix milliseconds when it was opened, and from there on by a clock that nobody sets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeline {
+    /// Unix milliseconds when the run was opened.
+    pub(crate) opened: i64,
+    /// What the clock showed then, in milliseconds.
+    pub(crate) tick: i64,
+    /// The clock's number in the journal.
+    pub(crate) clock: u32,
 }
 
-/// The number of the slice of time that a delay ends in, if it is one that is found by its end.
-/// `wake` and `full` are as on disk.
-pub(super) fn slice_of_far(wake: Option<i64>, full: Option<i64>) -> Option<i64> {
-    full.filter(|full| *full > far_ms!())?;
-    wake.map(slice)
+impl Timeline {
+    /// Returns when a delay ends, in the run's time. The result is the same however often it is asked for.
+    ///
+    /// By the run's own clock if the delay was recorded with that, which is exact. Otherwise by the time of day, and no later
+    /// than the full delay after the run was opened, whatever was done to the time of day.
+    pub(crate) fn due(&self, wake: &Wake) -> i64 {
+        let left = if wake.clock == self.clock {
+            wake.tick.saturating_sub(self.tick)
+        } else {
+            let left = wake.at.saturating_sub(self.opened);
+            left.clamp(0, wake.full_ms())
+        };
+        // The end of time is left for those who ask for all.
+        self.opened.saturating_add(left).min(i64::MAX - 1)
+    }
+
+    /// Returns when a delay ends, if it is one that is found by its end.
+    pub(super) fn due_far(&self, wake: Option<&Wake>) -> Option<i64> {
+        let wake = wake.filter(|wake| wake.full > FAR)?;
+        Some(self.due(wake))
+    }
 }
 
-/// The number of the slice of time that this moment (unix milliseconds) is in. As `SQLite` divides.
+/// Returns the number of the slice that this time is in.
 pub(super) const fn slice(at: i64) -> i64 {
-    at / slice_ms!()
+    at.div_euclid(SLICE_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMELINE: Timeline = Timeline {
+        opened: 1_000_000,
+        tick: 500,
+        clock: 2,
+    };
+
+    fn wake(at: i64, clock: u32, tick: i64) -> Wake {
+        Wake {
+            at,
+            full: Duration::from_secs(60),
+            clock,
+            tick,
+        }
+    }
+
+    #[test]
+    fn a_delay_by_the_same_clock_ignores_the_time_of_day() {
+        assert_eq!(TIMELINE.due(&wake(0, 2, 30_500)), 1_030_000);
+    }
+
+    #[test]
+    fn a_delay_by_another_clock_goes_by_the_time_of_day() {
+        assert_eq!(TIMELINE.due(&wake(1_030_000, 1, 0)), 1_030_000);
+    }
+
+    #[test]
+    fn a_time_of_day_that_was_set_makes_no_delay_longer_than_it_was() {
+        assert_eq!(TIMELINE.due(&wake(9_000_000, 1, 0)), 1_060_000);
+        assert_eq!(TIMELINE.due(&wake(3, 1, 0)), 1_000_000);
+    }
 }

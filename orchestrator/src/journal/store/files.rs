@@ -1,15 +1,12 @@
 //! The journal's files beside each other: the database, its lock, its write-ahead log.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-
-use super::error::{At as _, Error, Kind};
 
 /// The path that all paths to the same file lead to, so that they share one lock.
 pub(super) fn resolve(path: &Path) -> io::Result<PathBuf> {
@@ -49,49 +46,15 @@ pub(super) fn has_wal(path: &Path) -> bool {
     fs::metadata(wal(path)).is_ok_and(|file| file.len() > 0)
 }
 
-/// The right to write the journal, of one store at a time. Its file stays: a process may wait to
-/// lock the file that another one would remove.
-#[derive(Debug)]
-pub(super) struct WriterLock(#[allow(dead_code)] File);
-
-impl WriterLock {
-    pub(super) fn take(path: &Path) -> Result<Self, Error> {
-        let doing = "opening the lock file";
-        let file = private()
-            .truncate(false)
-            .open(beside(path, ".lock"))
-            .at(path, doing)?;
-        let until = Instant::now() + FORK_PATIENCE;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(Error::new(path, Kind::Locked)),
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).at(path, "locking the lock file");
-                }
-            }
-        }
-    }
-}
-
-/// How long a lock may be held by nobody: a process that this one is starting has it between fork and exec.
-const FORK_PATIENCE: Duration = Duration::from_millis(100);
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// Opens files that nobody else may read: payloads are nobody else's business.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// Makes an empty file, in place of one that may be there.
+/// Makes an empty file that nobody else may read, in place of one that may be there.
+#[cfg(not(target_os = "linux"))]
 pub(super) fn create_empty(path: &Path) -> io::Result<()> {
     remove(path)?;
-    private().truncate(true).open(path).map(drop)
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// Removes a file if it is there.
@@ -109,17 +72,36 @@ pub(super) fn remove_logs(path: &Path) -> io::Result<()> {
     logs.iter().try_for_each(|log| remove(&beside(path, log)))
 }
 
-/// Puts a finished file in the place of the journal, for good.
+/// Puts a finished file in the place of the journal, for good. Only an empty file is replaced.
 pub(super) fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).open(new)?.sync_all()?;
     remove_logs(path)?;
-    fs::rename(new, path)?;
+    if fs::metadata(path).is_ok() {
+        fs::rename(new, path)?;
+    } else {
+        rename_to_nothing(new, path)?;
+    }
     // So that the name, too, survives a power failure. Directories open only on Unix.
     #[cfg(unix)]
     if let Some(directory) = path.parent() {
         File::open(directory)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Renames a file to a name that no file has: two processes may make the journal at once.
+fn rename_to_nothing(new: &Path, path: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, new, CWD, path, RenameFlags::NOREPLACE) {
+            // The file system does not know the flag.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            other => return Ok(other?),
+        }
+    }
+    fs::rename(new, path)
 }
 
 /// Opens the database file without its write-ahead log. No lock is taken, no other file is opened and no byte is changed.

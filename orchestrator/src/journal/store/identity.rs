@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
+use super::checksum;
 use super::error::{Error, Kind};
 
 /// What a journal is of. One that is of something else is refused.
@@ -37,6 +38,13 @@ impl Identity {
             steps,
             facts,
         })
+    }
+
+    /// Returns a hash of it and of the run's name. The steps may change, so they are not in it.
+    pub(super) fn hash(&self, run: &str) -> u64 {
+        let facts = self.facts.iter();
+        let facts = facts.flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        checksum::of_texts([self.blueprint.as_str(), run].into_iter().chain(facts))
     }
 
     /// Writes it to a new journal.

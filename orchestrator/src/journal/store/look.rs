@@ -6,36 +6,46 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::error::{At as _, Error, Kind};
-use super::files::{open_for_reading, open_main_alone};
-use super::identity::Identity;
+use super::error::{At as _, Damage, Error, Kind};
+use super::files::{has_wal, open_for_reading, open_main_alone};
+use super::identity::{self, Identity};
 use super::schema::{APPLICATION_ID, FORMAT};
+use super::summary::Summary;
 
 /// How many ids of the tasks that are in the way are named.
 const NAMED: usize = 10;
 
-/// Whether there is a journal, by its header.
+/// What a look finds out about a journal.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) identity: Identity,
+    /// The name of its run.
+    pub(super) run: String,
+    pub(super) summary: Summary,
+}
+
+/// Whether there is a journal, by the main file alone.
 pub(super) fn is_there(path: &Path) -> Result<bool, Error> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return not_there(path),
         Err(error) => return Err(error).at(path, "looking"),
         Ok(file) if !file.is_file() => return Err(Error::new(path, Kind::NotAJournal)),
         // As `touch` makes it.
-        Ok(file) if file.len() == 0 => return Ok(false),
+        Ok(file) if file.len() == 0 => return not_there(path),
         Ok(_) => (),
     }
     // By way of SQLite and not by reading the bytes: closing a file lets go of all locks that the
     // process has on it, among them those of a connection elsewhere in this process. SQLite takes
     // care of that for its own.
     match open_main_alone(path).and_then(|connection| header(&connection)) {
-        Ok((APPLICATION_ID, format)) if format > FORMAT => Err(Error::new(
+        Ok((APPLICATION_ID, FORMAT)) => Ok(true),
+        Ok((APPLICATION_ID, journal)) => Err(Error::new(
             path,
-            Kind::NewerFormat {
-                journal: format,
+            Kind::OtherFormat {
+                journal,
                 program: FORMAT,
             },
         )),
-        Ok((APPLICATION_ID, _)) => Ok(true),
         Ok(_) => Err(Error::new(path, Kind::NotAJournal)),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             Err(Error::new(path, Kind::NotAJournal))
@@ -44,24 +54,59 @@ pub(super) fn is_there(path: &Path) -> Result<bool, Error> {
     }
 }
 
+/// There is no journal. A write-ahead log without one is what is left of a journal, and must not be lost.
+fn not_there(path: &Path) -> Result<bool, Error> {
+    if has_wal(path) {
+        return Err(Error::new(path, Kind::MainMissing));
+    }
+    Ok(false)
+}
+
 fn header(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
     Ok((number("application_id")?, number("user_version")?))
 }
 
-/// Returns the identity of the journal, or `None` if there is no journal. The writer's lock is held.
-pub(super) fn look(path: &Path) -> Result<Option<Identity>, Error> {
+/// Looks at the journal, and checks that its files belong together. Returns `None` if there is no journal.
+pub(super) fn look(path: &Path) -> Result<Option<Look>, Error> {
+    let doing = "reading what the journal is of";
     if !is_there(path)? {
         return Ok(None);
     }
-    open_for_reading(path)
-        .and_then(|connection| Identity::read(&connection))
-        .map(Some)
-        .at(path, "reading what the journal is of")
+    // In this order: the main file is never ahead of what is read after it.
+    let main = open_main_alone(path).and_then(|connection| Summary::read(&connection));
+    let has_wal = has_wal(path);
+    let connection = open_for_reading(path).at(path, doing)?;
+    // All that follows sees the same moment.
+    let transaction = connection.unchecked_transaction().at(path, doing)?;
+    let damaged = |Damage(what)| Error::new(path, Kind::Damaged(what.to_owned()));
+    let summary = Summary::read(&transaction)
+        .at(path, doing)?
+        .map_err(damaged)?;
+    match main {
+        Ok(Ok(main)) if has_wal => {
+            if main.commits > summary.commits || main.commits < summary.checkpointed {
+                return Err(Error::new(path, Kind::WalOfAnotherTime));
+            }
+        }
+        Ok(Ok(main)) if main.needs_wal => return Err(Error::new(path, Kind::WalMissing)),
+        // What the main file lacks is in its log.
+        _ => {}
+    }
+    let identity = Identity::read(&transaction).at(path, doing)?;
+    let run = identity::run(&transaction).at(path, doing)?;
+    if identity.hash(&run) != summary.identity {
+        return Err(damaged(Damage("what it is of is not what was written")));
+    }
+    Ok(Some(Look {
+        identity,
+        run,
+        summary,
+    }))
 }
 
-/// Checks that no task stands at steps that are gone.
-pub(super) fn none_stands_at(path: &Path, steps: Vec<String>) -> Result<(), Error> {
+/// Checks that no task waits for steps that are gone.
+pub(super) fn none_waits_for(path: &Path, steps: Vec<String>) -> Result<(), Error> {
     if steps.is_empty() {
         return Ok(());
     }

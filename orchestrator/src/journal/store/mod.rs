@@ -3,17 +3,27 @@
 //! Records are appended to `log` by one writer, in transactions of as many as are waiting. When the
 //! log has grown long it is folded into `task`, which is keyed by ordinal, and emptied. What was
 //! there at opening is read from both.
+//!
+//! Each record has a checksum, and each commit writes a summary that the tables must agree with. A file that is damaged, or
+//! whose write-ahead log is missing or of another time, is refused.
 
+mod checkpoint;
+mod checksum;
 mod commit;
 mod compact;
+mod delete;
 mod error;
 mod far;
 mod files;
+mod folded;
 mod identity;
+mod inputs;
+mod lock;
 mod look;
 mod network;
 mod newest;
 mod opening;
+mod presence;
 mod queue;
 mod reader;
 mod record;
@@ -21,9 +31,12 @@ mod rows;
 mod schema;
 mod shared;
 mod status;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod unchanged;
+mod wal;
 mod writer;
 
 use std::ops::Range;
@@ -31,13 +44,15 @@ use std::sync::Arc;
 use std::task::Waker;
 
 pub(crate) use self::{
+    checksum::input as hash_of_input,
+    delete::delete,
     error::Error,
-    far::{FAR, SLICE},
+    far::{FAR, SLICE, Timeline},
     identity::Identity,
-    opening::{Commits, Opening},
+    opening::{ClockReading, Commits, Opening},
     record::{FailureKind, Record, Stage, Wake},
     shared::{Mark, Marks},
-    status::{marks, status},
+    status::status,
 };
 
 #[cfg(test)]
@@ -46,7 +61,7 @@ use self::{
     status::{Failure, Status, StepStatus},
 };
 
-use self::files::WriterLock;
+use self::checksum::Sealed;
 use self::queue::Entry;
 use self::reader::Reader;
 use self::shared::Shared;
@@ -61,9 +76,8 @@ pub(crate) struct Store {
     /// Who writes; nobody once the journal is closed.
     hand: Option<Hand>,
     ordinals: u64,
+    inputs: u64,
     run: String,
-    /// The last to be let go of.
-    _lock: WriterLock,
 }
 
 impl Store {
@@ -73,7 +87,14 @@ impl Store {
     /// `waker` is woken when they are on disk, or the journal has broken. Returns their position:
     /// they are on disk when [`Store::committed`] gives that or more.
     pub(crate) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
-        self.hand_over(Entry::Records(records), waker)
+        let sealed = records.into_iter().map(Sealed::from).collect();
+        self.hand_over(Entry::Records(sealed), waker)
+    }
+
+    /// Hands over the hashes of the inputs of the next tasks, for the same commit as what is appended after them or for an
+    /// earlier one.
+    pub(crate) fn append_inputs(&self, hashes: Vec<u128>) {
+        self.hand_over(Entry::Inputs(hashes), None);
     }
 
     /// Sets a mark of the run to a time (unix milliseconds), or takes it away. It has a position
@@ -102,6 +123,16 @@ impl Store {
         self.ordinals
     }
 
+    /// Of how many tasks, from the first on, the hash of the input was known at opening.
+    pub(crate) fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
+    /// The run's time.
+    pub(crate) fn timeline(&self) -> Timeline {
+        self.shared.timeline
+    }
+
     /// The name of the run, which it was given when the journal was made.
     pub(crate) fn run(&self) -> &str {
         &self.run
@@ -121,10 +152,20 @@ impl Store {
         }
     }
 
-    /// The records whose delay was longer than [`FAR`] when it began and ends in `(after, until]`
-    /// (unix milliseconds), in order of that, which are the newest of their tasks. Of those on disk.
+    /// The hashes of the inputs of these ordinals, all of which were known at opening.
     ///
-    /// Reads whole [`SLICE`]s from the disk.
+    /// # Errors
+    ///
+    /// If the file can't be read, or is damaged.
+    pub(crate) fn recall_inputs(&self, range: Range<u64>) -> Result<Vec<u128>, Error> {
+        match &self.reader {
+            Some(reader) => reader.inputs(&self.shared, range),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The records whose delay was longer than [`FAR`] when it began and ends in a [`SLICE`] of `[after, until)` (by the
+    /// run's time), in order of that, which are the newest of their tasks. Of those on disk.
     ///
     /// # Errors
     ///

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rusqlite::Connection;
 
-use super::far::slice_of_far;
+use super::checksum;
+use super::error::Damage;
+use super::record::{Wake, wake_of};
 
 /// A row of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,23 +19,55 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Newest(Vec<Place>);
 
+/// What a scan of the log finds in a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogRow {
+    pub(super) place: Place,
+    pub(super) checksum: u32,
+    pub(super) wake: Option<Wake>,
+    /// The row that has this one's text; 0 for the one of `task`. `None` if it has its own.
+    pub(super) text_at: Option<i64>,
+}
+
 impl Newest {
-    /// Scans the log; `also` is told of each row, in order, and of the slice that its far delay ends in.
+    /// Scans a log that must have this many rows and this sum, and passes each row to `also`, in order.
     pub(super) fn scan(
         connection: &Connection,
-        mut also: impl FnMut(Place, Option<i64>),
-    ) -> rusqlite::Result<Self> {
+        rows: i64,
+        sum: u64,
+        mut also: impl FnMut(&LogRow),
+    ) -> rusqlite::Result<Result<Self, Damage>> {
         let mut places = Vec::new();
-        let mut statement =
-            connection.prepare("SELECT seq, ordinal, wake, full FROM log ORDER BY seq")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        let mut found = 0;
+        let mut statement = connection.prepare(
+            "SELECT seq, ordinal, at, checksum, CASE typeof(text) WHEN 'integer' THEN text END FROM log ORDER BY seq",
+        )?;
+        let mut all = statement.query([])?;
+        while let Some(row) = all.next()? {
             let place = Place {
                 seq: row.get(0)?,
                 ordinal: row.get::<_, i64>(1)?.cast_unsigned(),
             };
-            also(place, slice_of_far(row.get(2)?, row.get(3)?));
+            let checksum = row.get(3)?;
+            let wake = match wake_of(row.get_ref(2)?) {
+                Ok(wake) => wake,
+                Err(damage) => return Ok(Err(damage)),
+            };
+            found = checksum::of_log_row(place.seq, place.ordinal, checksum).wrapping_add(found);
             places.push(place);
+            // They are numbered from 1, without gaps.
+            if place.seq != i64::try_from(places.len()).unwrap_or(i64::MAX) {
+                return Ok(Err(Damage("its log has a gap")));
+            }
+            also(&LogRow {
+                place,
+                checksum,
+                wake,
+                text_at: row.get(4)?,
+            });
+        }
+        if rows != i64::try_from(places.len()).unwrap_or(i64::MAX) || found != sum {
+            return Ok(Err(Damage("its log is not what was written")));
         }
         places.sort_unstable();
         // `dedup` keeps the first of equals, and the newest is the last: keep it in the first.
@@ -45,7 +79,7 @@ impl Newest {
             same
         });
         places.shrink_to_fit();
-        Ok(Self(places))
+        Ok(Ok(Self(places)))
     }
 
     pub(super) fn all(&self) -> &[Place] {

@@ -3,29 +3,38 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::Store;
-use super::commit::Pen;
-use super::compact::{Compaction, SHORT};
-use super::error::{At as _, Error, Kind};
-use super::files::{self, WriterLock};
+use super::commit::{First, Pen};
+use super::compact::{Compaction, SHORT, SMALL};
+use super::error::{At as _, Damage, Error, Kind, damaged};
+use super::far::Timeline;
+use super::files;
+use super::folded::Folded;
 use super::identity::{self, Identity};
-use super::look::{is_there, look, none_stands_at};
+use super::inputs::Tail;
+use super::lock::WriterLock;
+use super::look::{Look, is_there, look, none_waits_for};
 use super::network;
 use super::newest::Newest;
+use super::presence::Presence;
 use super::reader::Reader;
 use super::schema;
-use super::shared::{Marks, Shared};
+use super::shared::{Marks, Shared, Tables};
+use super::summary::Summary;
 use super::touched::Touched;
+use super::wal;
 use super::writer::Writer;
 
-/// A path that was looked at, and whose lock is held. No journal was made, and none was changed.
+/// A path that was looked at. If there is a journal, it is locked. No journal was made, and none was changed.
 #[derive(Debug)]
 pub(crate) struct Opening {
     path: PathBuf,
-    lock: WriterLock,
-    identity: Option<Identity>,
+    /// The journal, if there is one.
+    found: Option<Look>,
+    /// Of a journal, or of an empty file.
+    lock: Option<WriterLock>,
     tuning: Tuning,
 }
 
@@ -38,21 +47,35 @@ pub(crate) enum Commits {
     Inline,
 }
 
+/// The clock that delays are recorded with, as of now.
+#[derive(Clone, Debug)]
+pub(crate) struct ClockReading {
+    /// Two readings with the same name are of the same clock.
+    pub(crate) name: String,
+    /// What it shows, in milliseconds.
+    pub(crate) tick: i64,
+    /// The time of day, in unix milliseconds.
+    pub(crate) at: i64,
+}
+
 /// What tests set otherwise.
 #[derive(Debug)]
 pub(super) struct Tuning {
     /// The rows of a log that is left alone.
     pub(super) short: u64,
+    /// The bytes of a log that is left alone.
+    pub(super) small: u64,
     /// The most pages that the file may grow to.
     pub(super) max_pages: Option<u32>,
     /// The pages of the write-ahead log after which it is checkpointed.
-    pub(super) checkpoint_pages: u32,
+    pub(super) checkpoint_pages: u64,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         Self {
             short: SHORT,
+            small: SMALL,
             max_pages: None,
             // 32 MB: a page that is written over and over between two checkpoints goes to the file once.
             checkpoint_pages: 8_000,
@@ -69,30 +92,32 @@ impl Opening {
     pub(crate) fn new(path: &Path) -> Result<Self, Error> {
         let path = files::resolve(path).at(path, "looking")?;
         network::refuse(&path)?;
-        // First without the lock, whose file would be litter beside a file that is no journal.
-        match is_there(&path) {
-            // Somebody may be writing it just now.
-            Err(error) if matches!(error.kind(), Kind::Sqlite(..)) => {}
-            other => drop(other?),
-        }
+        // First without the lock, which a file that is no journal does not need.
+        is_there(&path)?;
         let lock = WriterLock::take(&path)?;
-        let identity = look(&path)?;
+        if let Err(Damage(what)) = wal::check(&files::wal(&path)).at(&path, "looking")? {
+            return Err(Error::new(&path, Kind::Damaged(what.to_owned())));
+        }
+        let found = look(&path)?;
         Ok(Self {
             path,
+            found,
             lock,
-            identity,
             tuning: Tuning::default(),
         })
     }
 
-    /// The journal's path.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// What the journal is of, if there is one.
     pub(crate) fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+        self.found.as_ref().map(|found| &found.identity)
+    }
+
+    /// The marks of the run that is in it.
+    pub(crate) fn marks(&self) -> Marks {
+        self.found
+            .as_ref()
+            .map(|found| found.summary.marks)
+            .unwrap_or_default()
     }
 
     #[cfg(test)]
@@ -101,112 +126,197 @@ impl Opening {
         self
     }
 
-    /// Makes the journal, or checks that it is of this identity. Steps that are new are added.
-    /// `run` names the run that a new journal is of; of one that is gone on with it is not asked.
+    /// Makes the journal, or checks that it is of this identity and not damaged. Steps that are new are added.
+    /// `run` names the run that a new journal is of; for one that is resumed it is not called.
     ///
     /// # Errors
     ///
-    /// If the journal is of something else, with its files as they were; or if the disk fails.
+    /// If the journal is of something else or damaged, with its files as they were; or if the disk fails.
     pub(crate) fn begin(
-        self,
+        mut self,
         identity: &Identity,
         run: impl FnOnce() -> String,
         commits: Commits,
+        clock: &ClockReading,
     ) -> Result<Store, Error> {
-        let path = &self.path;
-        match &self.identity {
-            None => create(path, identity, &run())?,
-            Some(journal) => {
-                identity.check(journal, path)?;
-                none_stands_at(path, identity.gone_from(journal))?;
-            }
+        if let Some(found) = &self.found {
+            identity.check(&found.identity, &self.path)?;
+            none_waits_for(&self.path, identity.gone_from(&found.identity))?;
+        } else {
+            // An empty file is replaced, and its lock kept until it is.
+            let lock = create(&self.path, identity, &run())?;
+            self.lock = Some(lock);
+            self.found = look(&self.path)?;
         }
-        let opened = self.open(identity).at(path, "opening")?;
-        let shared = Arc::new(opened.shared);
+        let (Some(found), Some(lock)) = (self.found, self.lock) else {
+            return Err(Error::new(
+                &self.path,
+                Kind::Gone("moved, deleted or replaced"),
+            ));
+        };
+        let path = &self.path;
+        let contents = files::open_for_reading(path)
+            .and_then(|connection| Contents::read(&connection, &found.summary, clock))
+            .at(path, "reading it")?;
+        let marks = found.summary.marks;
+        let inputs = found.summary.inputs.cast_unsigned();
+        let ordinals = contents.ordinals();
+        let timeline = contents.timeline;
+        let connection = open(path, &self.tuning).at(path, "opening it")?;
+        let first = First {
+            identity: identity.clone(),
+            clock: timeline.clock,
+            clock_name: clock.name.clone(),
+        };
+        let pen = Pen::new(connection, found.summary, contents.inputs, first);
+        let tables = Tables {
+            newest: contents.newest,
+            folded: contents.folded,
+        };
+        let shared = Arc::new(Shared::new(
+            path,
+            lock,
+            timeline,
+            tables,
+            contents.touched,
+            marks,
+        ));
+        let reader = Reader::open(path).at(path, "opening it")?;
+        let writer = Writer {
+            pen,
+            compaction: Compaction {
+                short: self.tuning.short,
+                small: self.tuning.small,
+            },
+            checkpoint_pages: self.tuning.checkpoint_pages,
+            presence: Presence::default(),
+            position: 0,
+        };
         let hand = match commits {
-            Commits::Inline => opened.writer.inline(),
-            Commits::OnAThread => opened
-                .writer
+            Commits::Inline => writer.inline(),
+            Commits::OnAThread => writer
                 .on_a_thread(&shared)
                 .at(path, "starting the thread that writes")?,
         };
         Ok(Store {
             shared,
-            reader: Some(opened.reader),
+            reader: Some(reader),
             hand: Some(hand),
-            ordinals: opened.ordinals,
-            run: opened.run,
-            _lock: self.lock,
-        })
-    }
-
-    fn open(&self, identity: &Identity) -> rusqlite::Result<Opened> {
-        let path = &self.path;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        schema::for_writing(&connection)?;
-        let pages = self.tuning.checkpoint_pages;
-        connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
-        let transaction = connection.unchecked_transaction()?;
-        identity.write_steps(&transaction)?;
-        transaction.commit()?;
-        if let Some(pages) = self.tuning.max_pages {
-            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-        }
-
-        let mut touched = Touched::default();
-        let newest = Newest::scan(&connection, |place, slice| {
-            touched.note(place, slice);
-        })?;
-        let tasks = connection.query_row("SELECT MAX(ordinal) FROM task", [], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
-        let tasks = tasks.map_or(0, |ordinal| ordinal.cast_unsigned().saturating_add(1));
-        let last = newest.all().last();
-        let ordinals = last
-            .map_or(0, |place| place.ordinal.saturating_add(1))
-            .max(tasks);
-        let marks = Marks::of(&connection)?;
-        let run = identity::run(&connection)?;
-        let writer = Writer {
-            pen: Pen::new(connection)?,
-            compaction: Compaction {
-                short: self.tuning.short,
-                tasks,
-            },
-            position: 0,
-        };
-        Ok(Opened {
-            shared: Shared::new(path, newest, touched, marks),
-            reader: Reader::open(path)?,
-            writer,
             ordinals,
-            run,
+            inputs,
+            run: found.run,
         })
     }
 }
 
-struct Opened {
-    shared: Shared,
-    reader: Reader,
-    writer: Writer,
-    ordinals: u64,
-    run: String,
+fn open(path: &Path, tuning: &Tuning) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    schema::for_writing(&connection)?;
+    if let Some(pages) = tuning.max_pages {
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    Ok(connection)
+}
+
+/// What is in a journal, as of opening.
+struct Contents {
+    timeline: Timeline,
+    newest: Newest,
+    folded: Folded,
+    touched: Touched,
+    inputs: Tail,
+}
+
+impl Contents {
+    /// Reads a journal, and checks that it is what its summary says.
+    fn read(
+        connection: &Connection,
+        summary: &Summary,
+        clock: &ClockReading,
+    ) -> rusqlite::Result<Self> {
+        let transaction = connection.unchecked_transaction()?;
+        let timeline = Timeline {
+            opened: clock.at,
+            tick: clock.tick,
+            clock: clock_number(&transaction, &clock.name)?,
+        };
+        let mut touched = Touched::default();
+        let folded = Folded::scan(
+            &transaction,
+            summary.tasks,
+            summary.tasks_sum,
+            |ordinal, wake| {
+                if let Some(due) = timeline.due_far(Some(&wake)) {
+                    touched.note_folded(ordinal, due);
+                }
+            },
+        )?
+        .map_err(damaged)?;
+        let newest = Newest::scan(&transaction, summary.log_rows, summary.log_sum, |row| {
+            touched.note(row.place, timeline.due_far(row.wake.as_ref()));
+        })?
+        .map_err(damaged)?;
+        let inputs = Tail::read(&transaction, summary.inputs.cast_unsigned())?.map_err(damaged)?;
+        Ok(Self {
+            timeline,
+            newest,
+            folded,
+            touched,
+            inputs,
+        })
+    }
+
+    /// One more than the highest ordinal that has a record.
+    fn ordinals(&self) -> u64 {
+        let last = self.newest.all().last();
+        last.map_or(0, |place| place.ordinal.saturating_add(1))
+            .max(self.folded.end())
+    }
+}
+
+/// The number of the clock of this name, or one that is free.
+fn clock_number(connection: &Connection, name: &str) -> rusqlite::Result<u32> {
+    let known = connection
+        .query_row("SELECT number FROM clock WHERE name = ?1", [name], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    match known {
+        Some(number) => Ok(number),
+        None => connection.query_row(
+            "SELECT COALESCE(MAX(number), 0) + 1 FROM clock",
+            [],
+            |row| row.get(0),
+        ),
+    }
 }
 
 /// Makes a journal beside its place and then moves it there: one that is half made is never found.
-fn create(path: &Path, identity: &Identity, run: &str) -> Result<(), Error> {
+fn create(path: &Path, identity: &Identity, run: &str) -> Result<WriterLock, Error> {
+    let doing = "creating it";
     let new = files::beside(path, ".new");
-    files::remove_logs(&new).at(path, "creating it")?;
-    files::create_empty(&new).at(path, "creating it")?;
+    let lock = WriterLock::create(&new, path)?;
+    files::remove_logs(&new).at(path, doing)?;
     let made = Connection::open(&new).and_then(|connection| {
         schema::create(&connection)?;
         let transaction = connection.unchecked_transaction()?;
         identity.write(&transaction)?;
         identity::write_run(&transaction, run)?;
+        let mut summary = Summary {
+            identity: identity.hash(run),
+            ..Summary::default()
+        };
+        summary.write(&transaction)?;
         transaction.commit()?;
         schema::for_writing(&connection)
     });
-    made.at(path, "creating it")?;
-    files::put_in_place(&new, path).at(path, "creating it")
+    made.at(path, doing)?;
+    match files::put_in_place(&new, path) {
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Error::new(path, Kind::Locked))
+        }
+        placed => placed.map(|()| lock).at(path, doing),
+    }
 }

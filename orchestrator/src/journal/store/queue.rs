@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::record::{Record, Stage};
+use super::checksum::Sealed;
 use super::shared::Mark;
 
 /// The records of one commit, about: what is appended at once is not divided.
@@ -16,7 +16,9 @@ const BATCH_BYTES: usize = 8 << 20;
 /// What is written to the journal.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Records(Vec<Record>),
+    Records(Vec<Sealed>),
+    /// The hashes of the inputs of the next tasks.
+    Inputs(Vec<u128>),
     Mark(Mark, Option<i64>),
 }
 
@@ -25,24 +27,20 @@ impl Entry {
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::Records(records) => records.len() as u64,
-            Self::Mark(..) => 1,
+            Self::Inputs(_) | Self::Mark(..) => 1,
         }
     }
 
-    /// Its records; a mark has none.
-    pub(super) fn records(&self) -> &[Record] {
+    /// Its records, if it has any.
+    pub(super) fn records(&self) -> &[Sealed] {
         match self {
             Self::Records(records) => records,
-            Self::Mark(..) => &[],
+            Self::Inputs(_) | Self::Mark(..) => &[],
         }
     }
 
     fn bytes(&self) -> usize {
-        let text = |record: &Record| match &record.stage {
-            Stage::Stands { json: text, .. }
-            | Stage::Completed { json: text }
-            | Stage::Failed { message: text, .. } => text.len(),
-        };
+        let text = |sealed: &Sealed| sealed.record.stage.columns().text.len();
         self.records().iter().map(text).sum()
     }
 }

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::error::{At as _, Error};
-use super::far::{far_ms, slice_ms};
+use super::error::{At as _, Damage, Error, damaged};
+use super::far::slice;
+use super::inputs;
 use super::newest::Place;
-use super::record::{Record, read, select_record};
-use super::shared::Shared;
+use super::record::{Record, join_step, read, select_record};
+use super::shared::{Shared, Tables};
 
 /// Reads records back.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ impl Reader {
     }
 
     pub(super) fn recall(&self, shared: &Shared, range: &Range<u64>) -> Result<Vec<Record>, Error> {
-        let newest = shared.newest();
-        self.read(|connection| recall(connection, newest.within(range), range))
+        let tables = shared.tables();
+        self.read(|connection| recall(connection, &tables, range))
             .at(shared.path(), "reading tasks back")
     }
 
@@ -34,9 +35,14 @@ impl Reader {
         after: i64,
         until: i64,
     ) -> Result<Vec<Record>, Error> {
-        let _unmoved = shared.newest();
+        let _unmoved = shared.tables();
         self.read(|connection| due(connection, shared, after, until))
             .at(shared.path(), "reading delays back")
+    }
+
+    pub(super) fn inputs(&self, shared: &Shared, range: Range<u64>) -> Result<Vec<u128>, Error> {
+        self.read(|connection| inputs::read(connection, range)?.map_err(damaged))
+            .at(shared.path(), "reading the hashes of inputs back")
     }
 
     /// Reads in one transaction: without it every row that is asked for would take `SQLite`'s locks.
@@ -47,21 +53,20 @@ impl Reader {
     }
 }
 
-/// The records of `task` in a range, but where the log has newer ones.
+/// The records in a range, as of opening.
 fn recall(
     connection: &Connection,
-    newer: &[Place],
+    tables: &Tables,
     range: &Range<u64>,
 ) -> rusqlite::Result<Vec<Record>> {
     let mut in_log = connection.prepare_cached(IN_LOG)?;
-    let mut in_task = connection.prepare_cached(select_record!(
-        "FROM task r LEFT JOIN step ON step.number = r.step
-         WHERE r.ordinal >= ?1 AND r.ordinal < ?2 ORDER BY r.ordinal"
-    ))?;
+    let mut in_task = connection.prepare_cached(IN_TASK)?;
     let mut records = Vec::new();
-    let mut newer = newer.iter().peekable();
+    let mut newer = tables.newest.within(range).iter().peekable();
+    let mut found = 0;
     let mut rows = in_task.query([signed(range.start), signed(range.end)])?;
     while let Some(row) = rows.next()? {
+        found += 1;
         let ordinal = row.get::<_, i64>(0)?.cast_unsigned();
         let mut superseded = false;
         while let Some(place) = newer.next_if(|place| place.ordinal <= ordinal) {
@@ -75,6 +80,18 @@ fn recall(
     for place in newer {
         records.push(in_log.query_row([place.seq], read)?);
     }
+    if tables
+        .folded
+        .within(range)
+        .is_some_and(|count| count != found)
+    {
+        return Err(damaged(Damage(
+            "a search for tasks does not find all of them",
+        )));
+    }
+    if !records.is_sorted_by(|one, other| one.ordinal < other.ordinal) {
+        return Err(damaged(Damage("a search finds tasks out of order")));
+    }
     Ok(records)
 }
 
@@ -84,24 +101,25 @@ fn signed(ordinal: u64) -> i64 {
 }
 
 /// The row of `log` with this number.
-const IN_LOG: &str =
-    select_record!("FROM log r LEFT JOIN step ON step.number = r.step WHERE r.seq = ?1");
-
-/// The far delays in `task` that end in `(?1, ?2]`, by the slices that these are in. With the name of
-/// the index, as what takes another way takes far too long.
-const FAR_IN_TASK: &str = select_record!(
-    "FROM task r INDEXED BY task_far LEFT JOIN step ON step.number = r.step
-     WHERE r.full > ",
-    far_ms!(),
-    " AND r.wake > ?1 AND r.wake <= ?2 AND r.wake / ",
-    slice_ms!(),
-    " BETWEEN ?1 / ",
-    slice_ms!(),
-    " AND ?2 / ",
-    slice_ms!()
+const IN_LOG: &str = select_record!(
+    "CASE typeof(r.text) WHEN 'text' THEN r.text ELSE COALESCE(
+        (SELECT same.text FROM log same WHERE same.seq = r.text),
+        (SELECT same.text FROM task same WHERE same.ordinal = r.ordinal)
+    ) END",
+    "FROM log r",
+    join_step!(),
+    "WHERE r.seq = ?1"
 );
 
-/// The far delays in `log` and in `task` that are their tasks' newest records, in order of their end.
+/// The rows of `task` with ordinals in `[?1, ?2)`.
+const IN_TASK: &str = select_record!(
+    "r.text",
+    "FROM task r",
+    join_step!(),
+    "WHERE r.ordinal >= ?1 AND r.ordinal < ?2 ORDER BY r.ordinal"
+);
+
+/// The far delays that end in the slices of `[after, until)` and are their tasks' newest records, in order of their end.
 fn due(
     connection: &Connection,
     shared: &Shared,
@@ -109,34 +127,35 @@ fn due(
     until: i64,
 ) -> rusqlite::Result<Vec<Record>> {
     let mut found = Vec::new();
-    let mut in_log = connection.prepare_cached(IN_LOG)?;
     let rows = shared.touched().far_within(after, until);
-    for seq in rows {
+    let mut in_log = connection.prepare_cached(IN_LOG)?;
+    for seq in rows.log {
         // What is about to be committed is not there yet.
-        if let Some((wake, record)) = in_log.query_row([seq], ends).optional()?
-            && (after < wake && wake <= until)
-        {
-            found.push((wake, Some(seq), record));
+        if let Some(record) = in_log.query_row([seq], read).optional()? {
+            found.push((Some(seq), record));
         }
     }
-    let mut in_task = connection.prepare_cached(FAR_IN_TASK)?;
-    for row in in_task.query_map([after, until], ends)? {
-        let (wake, record) = row?;
-        found.push((wake, None, record));
+    let mut in_task = connection.prepare_cached(IN_TASK)?;
+    for ordinal in rows.task {
+        found.push((None, in_task.query_row([ordinal, ordinal + 1], read)?));
     }
     // Only now: what supersedes a row is noted before it is committed, so all that superseded one
     // before it was read is known here.
     let touched = shared.touched();
-    found.retain(|&(_, seq, Record { ordinal, .. })| match seq {
-        Some(seq) => touched.still_waits(Place { ordinal, seq }),
-        None => !touched.in_log(ordinal),
+    let newest = found.into_iter().filter_map(|(seq, record)| {
+        let ordinal = record.ordinal;
+        let is_newest = match seq {
+            Some(seq) => touched.still_waits(Place { ordinal, seq }),
+            None => !touched.in_log(ordinal),
+        };
+        let due = shared
+            .timeline
+            .due_far(record.stage.columns().wake.as_ref())?;
+        // A row of `task` may have been replaced by one that waits for another time.
+        let is_within = slice(after) <= slice(due) && slice(due) <= slice(until.saturating_sub(1));
+        (is_newest && is_within).then_some((due, record))
     });
-    drop(touched);
-    found.sort_by_key(|&(wake, _, Record { ordinal, .. })| (wake, ordinal));
-    Ok(found.into_iter().map(|(_, _, record)| record).collect())
-}
-
-/// When a far delay ends, and its record.
-fn ends(row: &Row<'_>) -> rusqlite::Result<(i64, Record)> {
-    Ok((row.get(5)?, read(row)?))
+    let mut newest: Vec<_> = newest.collect();
+    newest.sort_by_key(|(due, record)| (*due, record.ordinal));
+    Ok(newest.into_iter().map(|(_, record)| record).collect())
 }

@@ -1,7 +1,6 @@
 //! Numbers of rows that take little memory: [`Rows`].
 
-/// Rows of the log, in order. Each is kept as its distance from the one before, in as many bytes as
-/// that takes.
+/// Numbers of rows. Each is kept as its distance from the one before, in as many bytes as that takes.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Seven bits of a distance each, the lowest first; the top bit says that more follow.
@@ -12,9 +11,9 @@ pub(super) struct Rows {
 const MORE: u8 = 0x80;
 
 impl Rows {
-    /// Adds a row that comes after those that there are.
+    /// Adds a row. It takes few bytes if it comes soon after the last one.
     pub(super) fn push(&mut self, row: i64) {
-        let mut distance = row.abs_diff(self.last);
+        let mut distance = row.wrapping_sub(self.last).cast_unsigned();
         self.last = row;
         loop {
             let [low, ..] = distance.to_le_bytes();
@@ -53,7 +52,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_pushed_comes_back(rows in proptest::collection::btree_set(0..i64::MAX, 0..100)) {
+        fn rows_come_back_in_the_order_of_pushing(rows in proptest::collection::vec(0..i64::MAX, 0..100)) {
             let mut kept = Rows::default();
             for &row in &rows {
                 kept.push(row);

@@ -2,13 +2,13 @@
 
 use rusqlite::Connection;
 
-use super::far::{far_ms, slice_ms};
+use super::{inputs, summary};
 
 /// "Orch" in ASCII: which `SQLite` files are journals.
 pub(super) const APPLICATION_ID: i64 = 0x4f72_6368;
 
-/// The layout of the tables. A file with a higher one is refused.
-pub(super) const FORMAT: i64 = 1;
+/// The layout of the tables. A file with another one is refused.
+pub(super) const FORMAT: i64 = 2;
 
 /// Unix milliseconds; without `unixepoch('subsec')`, which older shells lack.
 macro_rules! now_ms {
@@ -17,14 +17,15 @@ macro_rules! now_ms {
     };
 }
 
-/// In a file that is empty as yet: a page size can be set in no other.
-const SETTINGS: &str = "
-    PRAGMA page_size = 4096;
-    -- So that a finished journal can give back the room that its log took.
-    PRAGMA auto_vacuum = INCREMENTAL;
-";
+/// The stage of a task as a number, from the column `at`. For a task that waits for a time, the number is the second one.
+macro_rules! number {
+    () => {
+        "CASE typeof(at) WHEN 'text' THEN CAST(substr(at, 21) AS INTEGER) ELSE at END"
+    };
+}
 
-// The columns of `log` stand in this order so that what is looked at most comes first in a row.
+// `id` is the task's id less its ordinal, so that ids that count like ordinals take no byte.
+// `at` is described at `record::At`. `text` is the next step's input, the output, or the error's message.
 // There is no index on `log`: records come in no order of ordinals nor of wake-up times, and a tree that
 // is written all over is what would bound the rate. See `touched.rs` for what is known of it instead.
 const TABLES: &str = concat!(
@@ -32,52 +33,50 @@ const TABLES: &str = concat!(
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE fact (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, value TEXT NOT NULL);
     CREATE TABLE step (
-        number INTEGER PRIMARY KEY,
+        number INTEGER PRIMARY KEY CHECK (number < 65536),
         name TEXT NOT NULL UNIQUE,
-        -- Set for a step that the blueprint has no more, and no task stands at.
+        -- Set for a step that the blueprint has no more, and that no task waits for.
         gone INTEGER NOT NULL DEFAULT 0
     );
-    CREATE TABLE mark (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+    -- The clocks that delays were recorded with. Each lasts as long as the machine runs, or the process.
+    CREATE TABLE clock (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 
-    -- stage: 0 stands before a step, 1 completed, 2 failed, 3 timed out, 4 panicked.
-    -- text: the step's input, the output, or the error's message. wake: unix ms. full: ms.
-    -- hash: of the first step's input, where ids are unique.
+    -- All records since the log was last folded into `task`. The text of a record may be the number of the row that has it; 0
+    -- is the task's row in `task`.
     CREATE TABLE log (
         seq INTEGER PRIMARY KEY,
         ordinal INTEGER NOT NULL,
         id INTEGER NOT NULL,
-        stage INTEGER NOT NULL,
-        step INTEGER,
-        text TEXT NOT NULL,
-        wake INTEGER,
-        full INTEGER,
-        attempts INTEGER,
-        hash INTEGER
+        at NOT NULL,
+        checksum INTEGER NOT NULL,
+        text NOT NULL
     );
 
+    -- The newest record of each task, as of the last folding.
     CREATE TABLE task (
         ordinal INTEGER PRIMARY KEY,
         id INTEGER NOT NULL,
-        stage INTEGER NOT NULL,
-        step INTEGER,
-        text TEXT NOT NULL,
-        wake INTEGER,
-        full INTEGER,
-        attempts INTEGER,
-        hash INTEGER
+        at NOT NULL,
+        checksum INTEGER NOT NULL,
+        text TEXT NOT NULL
     );
-    CREATE INDEX task_far ON task (wake / ",
-    slice_ms!(),
-    ") WHERE full > ",
-    far_ms!(),
-    ";
 
-    CREATE VIEW newest AS
-        SELECT ordinal, id, stage, step, text, wake, full, attempts FROM log
-            WHERE seq IN (SELECT MAX(seq) FROM log GROUP BY ordinal)
+    CREATE VIEW recorded AS
+        SELECT ordinal, id, at, CASE typeof(text) WHEN 'text' THEN text ELSE COALESCE(
+                (SELECT same.text FROM log same WHERE same.seq = log.text),
+                (SELECT task.text FROM task WHERE task.ordinal = log.ordinal)
+            ) END AS text
+            FROM log WHERE seq IN (SELECT MAX(seq) FROM log GROUP BY ordinal)
         UNION ALL
-        SELECT ordinal, id, stage, step, text, wake, full, attempts FROM task
-            WHERE ordinal NOT IN (SELECT ordinal FROM log);
+        SELECT ordinal, id, at, text FROM task WHERE ordinal NOT IN (SELECT ordinal FROM log);
+
+    -- stage: 0 waits for a step, or is in it; 1 completed, 2 failed, 3 timed out, 4 panicked. wake: unix milliseconds.
+    CREATE VIEW newest AS
+        SELECT ordinal, ordinal + id AS id, ",
+    number!(),
+    " & 7 AS stage, NULLIF(",
+    number!(),
+    " >> 3 & 65535, 0) AS step, CASE typeof(at) WHEN 'text' THEN CAST(at AS INTEGER) END AS wake, text FROM recorded;
 
     -- For a person with SQLite's shell: SELECT * FROM now WHERE state = 'failed'.
     CREATE VIEW now AS
@@ -100,10 +99,13 @@ const TABLES: &str = concat!(
 
 /// Makes a journal of an empty file.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(SETTINGS)?;
+    // In a file that is still empty: a page size can be set in no other.
+    connection.execute_batch("PRAGMA page_size = 4096;")?;
     // At once: each statement alone would wait for the disk several times.
     let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(TABLES)?;
+    for tables in [TABLES, summary::TABLE, inputs::TABLE] {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
@@ -117,8 +119,11 @@ pub(super) fn for_writing(connection: &Connection) -> rusqlite::Result<()> {
         PRAGMA synchronous = FULL;
         PRAGMA busy_timeout = 10000;
         PRAGMA cache_size = -16000;
+        -- The writer makes checkpoints itself.
+        PRAGMA wal_autocheckpoint = 0;
         ",
     )?;
+    rusqlite::vtab::array::load_module(connection)?;
     // A plain fsync leaves the data in the drive's own cache there.
     if cfg!(target_os = "macos") {
         connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")?;

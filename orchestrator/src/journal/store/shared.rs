@@ -7,6 +7,9 @@ use std::sync::{
 };
 
 use super::error::Error;
+use super::far::Timeline;
+use super::folded::Folded;
+use super::lock::WriterLock;
 use super::newest::Newest;
 use super::queue::Queue;
 use super::touched::Touched;
@@ -18,11 +21,21 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     committed: AtomicU64,
     broken: OnceLock<Error>,
-    /// The rows of the log as of opening. Whoever reads the tables holds this lock meanwhile, so
-    /// that the log is not emptied between a look here and one there.
-    newest: RwLock<Newest>,
+    pub(super) lock: WriterLock,
+    pub(super) timeline: Timeline,
+    tables: RwLock<Tables>,
     touched: Mutex<Touched>,
     marks: Mutex<Marks>,
+}
+
+/// What is in which table. Whoever reads the tables holds its lock meanwhile, so that the log is not folded between a look
+/// here and one there.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// The rows of the log as of opening.
+    pub(super) newest: Newest,
+    /// The rows of `task`.
+    pub(super) folded: Folded,
 }
 
 /// A mark on a run.
@@ -47,20 +60,6 @@ pub(crate) struct Marks {
     pub(crate) sent: Option<i64>,
 }
 
-impl Mark {
-    pub(super) const ALL: [Self; 4] = [Self::Taken, Self::Finished, Self::Read, Self::Sent];
-
-    /// Its name on disk.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Taken => "taken",
-            Self::Finished => "finished",
-            Self::Read => "read",
-            Self::Sent => "sent",
-        }
-    }
-}
-
 impl Marks {
     pub(super) fn set(&mut self, mark: Mark, at: Option<i64>) {
         match mark {
@@ -70,28 +69,25 @@ impl Marks {
             Mark::Sent => self.sent = at,
         }
     }
-
-    pub(super) fn of(connection: &rusqlite::Connection) -> rusqlite::Result<Self> {
-        let mut marks = Self::default();
-        let mut statement = connection.prepare("SELECT at FROM mark WHERE name = ?1")?;
-        for mark in Mark::ALL {
-            let mut rows = statement.query([mark.name()])?;
-            if let Some(row) = rows.next()? {
-                marks.set(mark, Some(row.get(0)?));
-            }
-        }
-        Ok(marks)
-    }
 }
 
 impl Shared {
-    pub(super) fn new(path: &Path, newest: Newest, touched: Touched, marks: Marks) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        lock: WriterLock,
+        timeline: Timeline,
+        tables: Tables,
+        touched: Touched,
+        marks: Marks,
+    ) -> Self {
         Self {
             path: path.to_owned(),
             queue: Queue::default(),
             committed: AtomicU64::new(0),
             broken: OnceLock::new(),
-            newest: RwLock::new(newest),
+            lock,
+            timeline,
+            tables: RwLock::new(tables),
             touched: Mutex::new(touched),
             marks: Mutex::new(marks),
         }
@@ -125,12 +121,12 @@ impl Shared {
     // None of these locks is held where a panic leaves something half done that matters: a writer
     // that panics breaks the journal.
 
-    pub(super) fn newest(&self) -> RwLockReadGuard<'_, Newest> {
-        self.newest.read().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn newest_mut(&self) -> RwLockWriteGuard<'_, Newest> {
-        self.newest.write().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn tables_mut(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn touched(&self) -> MutexGuard<'_, Touched> {

@@ -9,8 +9,8 @@ use rusqlite::Connection;
 
 use super::error::{At as _, Error, Kind};
 use super::files::{self, has_wal, open_for_reading};
-use super::identity::{self, Identity};
-use super::look::is_there;
+use super::identity::Identity;
+use super::look::{self, Look};
 use super::record::FailureKind;
 use super::shared::Marks;
 
@@ -28,6 +28,8 @@ pub(crate) struct Status {
     /// The run's own name.
     pub(crate) run: String,
     pub(crate) marks: Marks,
+    /// When it was last written (unix milliseconds).
+    pub(crate) written: i64,
     /// In the order in which the journal came to know the steps.
     pub(crate) steps: Vec<StepStatus>,
     pub(crate) completed: u64,
@@ -56,65 +58,62 @@ pub(crate) struct Failure {
     pub(crate) tasks: u64,
 }
 
-/// How the run stands whose journal is at this path, now (unix milliseconds). Takes no lock.
+/// Reads the status of the run whose journal is at this path, as of now (unix milliseconds). Takes no lock.
 ///
 /// # Errors
 ///
 /// If there is no journal, or it can't be read.
 pub(crate) fn status(path: &Path, now: i64) -> Result<Status, Error> {
-    patiently(path, |connection| read(connection, now))
-}
-
-/// The marks of the run whose journal is at this path.
-///
-/// # Errors
-///
-/// If there is no journal, or it can't be read.
-pub(crate) fn marks(path: &Path) -> Result<Marks, Error> {
-    patiently(path, Marks::of)
-}
-
-/// Reads a journal, and again if that fails: somebody may be opening or closing it just then, which is not
-/// to be told from a file that is damaged.
-fn patiently<T>(
-    path: &Path,
-    read: impl Fn(&Connection) -> rusqlite::Result<T>,
-) -> Result<T, Error> {
     let path = &files::resolve(path).at(path, "looking")?;
+    patiently(|| {
+        let look = look::look(path)?.ok_or_else(|| Error::new(path, Kind::Missing))?;
+        let had_wal = has_wal(path);
+        let status = open_for_reading(path).and_then(|connection| {
+            // All that follows sees the same moment.
+            let transaction = connection.unchecked_transaction()?;
+            read(&transaction, look, now)
+        });
+        if !had_wal && has_wal(path) {
+            // Somebody has opened it meanwhile, and pages may have changed between two reads.
+            return Ok(None);
+        }
+        status.map(Some).at(path, "reading the status")
+    })
+}
+
+/// Reads a journal, and again if that fails: somebody may be opening or closing it just then, which can't be distinguished from
+/// a file that is damaged.
+fn patiently<T>(read: impl Fn() -> Result<Option<T>, Error>) -> Result<T, Error> {
     let until = Instant::now() + PATIENCE;
     loop {
-        match look(path, &read) {
-            Err(error) if matches!(error.kind(), Kind::Sqlite(..)) && Instant::now() < until => {
-                thread::sleep(PAUSE);
-            }
-            other => return other,
+        match read() {
+            Ok(Some(read)) => return Ok(read),
+            Ok(None) => {}
+            Err(error) if is_transient(error.kind()) && Instant::now() < until => {}
+            Err(error) => return Err(error),
         }
+        thread::sleep(PAUSE);
     }
 }
 
-fn look<T>(path: &Path, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-    let doing = "reading the status";
-    if !is_there(path)? {
-        return Err(Error::new(path, Kind::Missing));
-    }
-    let had_wal = has_wal(path);
-    let result = open_for_reading(path).and_then(|connection| {
-        // All that follows sees the same moment.
-        let transaction = connection.unchecked_transaction()?;
-        read(&transaction)
-    });
-    if !had_wal && has_wal(path) {
-        // Somebody has opened it meanwhile, and pages may have changed between two reads.
-        return look(path, read);
-    }
-    result.at(path, doing)
+/// Whether somebody who is opening, writing or closing the journal can be why it could not be read.
+fn is_transient(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Sqlite(..)
+            | Kind::Damaged(_)
+            | Kind::WalMissing
+            | Kind::WalOfAnotherTime
+            | Kind::MainMissing
+    )
 }
 
-fn read(connection: &Connection, now: i64) -> rusqlite::Result<Status> {
+fn read(connection: &Connection, look: Look, now: i64) -> rusqlite::Result<Status> {
     let mut status = Status {
-        identity: Identity::read(connection)?,
-        run: identity::run(connection)?,
-        marks: Marks::of(connection)?,
+        identity: look.identity,
+        run: look.run,
+        marks: look.summary.marks,
+        written: look.summary.written,
         steps: Vec::new(),
         completed: 0,
         failed: 0,

@@ -5,8 +5,9 @@ use std::task::Waker;
 use std::thread::{self, JoinHandle};
 
 use super::commit::Pen;
-use super::compact::Compaction;
+use super::compact::{Compaction, fold, give_back_room};
 use super::error::{At as _, Error, Kind};
+use super::presence::Presence;
 use super::queue::{Batch, Entry};
 use super::shared::Shared;
 
@@ -15,6 +16,8 @@ use super::shared::Shared;
 pub(super) struct Writer {
     pub(super) pen: Pen,
     pub(super) compaction: Compaction,
+    pub(super) checkpoint_pages: u64,
+    pub(super) presence: Presence,
     /// How much it has committed.
     pub(super) position: u64,
 }
@@ -50,40 +53,71 @@ impl Writer {
     /// Commits a batch, unless the journal has broken, and wakes who waits for it.
     fn commit(&mut self, batch: Batch, shared: &Shared) {
         if !shared.is_broken() {
-            match self.pen.commit(&batch.entries, shared) {
+            let committed = self
+                .begin(shared)
+                .and_then(|()| self.pen.commit(&batch.entries, shared))
+                .map_err(|error| error_of(shared, "a commit", error))
+                // What is in files that nobody finds is not on disk.
+                .and_then(|()| self.presence.check(&shared.lock, shared.path()));
+            match committed {
                 Ok(()) => {
                     self.position += batch.count();
                     shared.publish(self.position);
                 }
-                Err(error) => shared.break_off(error_of(shared, "a commit", error)),
+                Err(error) => shared.break_off(error),
             }
         }
         for waker in batch.wakers {
             waker.wake();
         }
         if !shared.is_broken()
-            && let Err(error) = self.compaction.if_long(&mut self.pen, shared)
+            && let Err(error) = self.tidy_up(shared)
         {
             shared.break_off(error_of(shared, "compacting the log", error));
         }
+    }
+
+    /// Readies the file for the first commit.
+    fn begin(&mut self, shared: &Shared) -> rusqlite::Result<()> {
+        if !self.pen.has_written() {
+            self.pen.begin()?;
+            self.presence.note(&shared.lock, shared.path());
+        }
+        Ok(())
+    }
+
+    /// Folds a log that is long, and checkpoints a write-ahead log that is.
+    fn tidy_up(&mut self, shared: &Shared) -> rusqlite::Result<()> {
+        let has_folded = self.compaction.if_long(&mut self.pen, shared)?;
+        if has_folded || self.pen.pages >= self.checkpoint_pages {
+            self.pen.checkpoint(|_| Ok(()))?;
+            self.presence.note(&shared.lock, shared.path());
+        }
+        Ok(())
+    }
+
+    /// Makes the file of a finished run as small as it gets.
+    fn compact(&mut self, shared: &Shared) -> rusqlite::Result<()> {
+        if self.pen.summary.log_rows > 0 {
+            self.begin(shared)?;
+            fold(&mut self.pen, shared)?;
+        }
+        give_back_room(&self.pen.connection)
     }
 
     /// All that was appended is on disk, or the journal has broken.
     fn finish(mut self, shared: &Shared) {
         if !shared.is_broken() {
             // What goes wrong here loses nothing: all is in the file and in its write-ahead log,
-            // and the next opening goes on from these.
+            // and the next opening continues from these.
             if shared.marks().finished.is_some() {
-                let _ = self.compaction.at_the_end(&mut self.pen, shared);
+                let _ = self.compact(shared);
             }
-            let _ = checkpoint(&self.pen);
+            if self.pen.has_written() {
+                let _ = self.pen.checkpoint_all();
+            }
         }
     }
-}
-
-fn checkpoint(pen: &Pen) -> rusqlite::Result<()> {
-    pen.connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn error_of(shared: &Shared, doing: &'static str, error: rusqlite::Error) -> Error {

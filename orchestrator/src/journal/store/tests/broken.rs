@@ -9,7 +9,7 @@ fn almost_full(place: &Place, commits: Commits) -> Store {
         ..Tuning::default()
     };
     let opening = Opening::new(&place.path).unwrap().tuned(tuning);
-    opening.begin(&identity(), run, commits).unwrap()
+    opening.begin(&identity(), run, commits, &clock()).unwrap()
 }
 
 /// Appends tasks until the journal breaks. Says how many were acknowledged.
@@ -95,20 +95,6 @@ fn who_waits_is_woken_when_the_journal_breaks() {
         .unwrap()
         .block_on(waits);
     assert!(store.committed().is_err());
-}
-
-#[test]
-fn a_record_of_an_unknown_kind_is_an_error_and_no_panic() {
-    let place = Place::new();
-    let store = place.open();
-    store.append(vec![failed(0, "no")], None);
-    drop(store);
-    place
-        .shell()
-        .execute_batch("UPDATE log SET stage = 9")
-        .unwrap();
-    let error = place.open().recall(0..1).unwrap_err().to_string();
-    assert!(error.contains("unknown stage 9"), "{error}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn recalls_during_folds_see_every_task() {
             short: 100,
             ..Tuning::default()
         })
-        .begin(&identity(), run, Commits::OnAThread)
+        .begin(&identity(), run, Commits::OnAThread, &clock())
         .unwrap();
     for round in 0..50 {
         store.append((1_000..1_020).map(|at| waits(at, round)).collect(), None);

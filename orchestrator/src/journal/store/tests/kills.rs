@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use super::*;
 
 /// The operations of the script. Each appends two records in one commit.
-const OPERATIONS: u64 = 24;
-const TASKS: u64 = 7;
+const OPERATIONS: u64 = 12;
+const TASKS: u64 = 4;
 
 /// The library that kills, built once for all tests.
 fn library() -> &'static Path {
@@ -32,14 +32,14 @@ fn library() -> &'static Path {
 /// A journal that is folded and checkpointed every few commits.
 fn open(path: &Path) -> Store {
     let tuning = Tuning {
-        short: 9,
-        checkpoint_pages: 12,
+        short: 7,
+        checkpoint_pages: 16,
         ..Tuning::default()
     };
     Opening::new(path)
         .unwrap()
         .tuned(tuning)
-        .begin(&identity(), run, Commits::Inline)
+        .begin(&identity(), run, Commits::Inline, &clock())
         .unwrap()
 }
 
@@ -64,7 +64,7 @@ fn expected(operations: u64, bytes: usize) -> Vec<Record> {
 /// How many operations the journal holds.
 fn operations(store: &Store) -> u64 {
     match store.recall(0..1).unwrap().first().map(|it| &it.stage) {
-        Some(Stage::Stands { json, .. }) => json.parse::<u64>().unwrap() + 1,
+        Some(Stage::Next { json, .. }) => json.parse::<u64>().unwrap() + 1,
         None => 0,
         other => panic!("{other:?}"),
     }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod compaction;
+mod damage;
 mod delays;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod kills;
@@ -45,7 +46,7 @@ impl Place {
     fn open_tuned(&self, tuning: Tuning) -> Result<Store, Error> {
         Opening::new(&self.path)?
             .tuned(tuning)
-            .begin(&identity(), run, Commits::Inline)
+            .begin(&identity(), run, Commits::Inline, &clock())
     }
 
     /// A connection as of a person with `SQLite`'s shell.
@@ -54,7 +55,7 @@ impl Place {
     }
 
     fn try_open(&self) -> Result<Store, Error> {
-        Opening::new(&self.path)?.begin(&identity(), run, Commits::Inline)
+        Opening::new(&self.path)?.begin(&identity(), run, Commits::Inline, &clock())
     }
 }
 
@@ -63,6 +64,15 @@ fn identity() -> Identity {
         blueprint: "Crawl".to_owned(),
         steps: vec!["fetch".to_owned(), "parse".to_owned()],
         facts: vec![("order".to_owned(), "input".to_owned())],
+    }
+}
+
+/// A clock that shows 0 milliseconds of 1970 whenever a journal is opened.
+fn clock() -> ClockReading {
+    ClockReading {
+        name: "a clock".to_owned(),
+        tick: 0,
+        at: 0,
     }
 }
 
@@ -75,12 +85,12 @@ fn stands(ordinal: u64, step: &'static str, json: &str) -> Record {
     Record {
         ordinal,
         id: ordinal + 100,
-        stage: Stage::Stands {
+        stage: Stage::Next {
             step: step.into(),
+            attempt: 1,
             json: json.to_owned(),
             wake: None,
         },
-        hash: None,
     }
 }
 
@@ -92,12 +102,17 @@ fn waits_for(ordinal: u64, at: i64, full: Duration) -> Record {
     Record {
         ordinal,
         id: ordinal + 100,
-        stage: Stage::Stands {
+        stage: Stage::Next {
             step: "fetch".into(),
+            attempt: 1,
             json: "1".to_owned(),
-            wake: Some(Wake { at, full }),
+            wake: Some(Wake {
+                at,
+                full,
+                clock: 1,
+                tick: at,
+            }),
         },
-        hash: None,
     }
 }
 
@@ -108,7 +123,6 @@ fn completed(ordinal: u64) -> Record {
         stage: Stage::Completed {
             json: "null".to_owned(),
         },
-        hash: None,
     }
 }
 
@@ -122,6 +136,5 @@ fn failed(ordinal: u64, message: &str) -> Record {
             kind: FailureKind::TimedOut,
             message: message.to_owned(),
         },
-        hash: None,
     }
 }

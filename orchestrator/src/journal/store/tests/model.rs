@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::super::far::slice;
 use super::*;
 
 #[derive(Clone, Debug)]
@@ -35,15 +36,22 @@ fn stage() -> impl Strategy<Value = Stage> {
     let wake = (wake_at(), 9_000..12_000_u64).prop_map(|(at, full)| Wake {
         at,
         full: Duration::from_millis(full),
+        clock: 1,
+        tick: at,
     });
+    // Long ones are stored once as long as they do not change.
+    let json = prop_oneof![
+        4 => ".{0,9}".boxed(),
+        2 => (0..3_u8).prop_map(|it| it.to_string().repeat(600)).boxed(),
+    ];
     let kind = prop_oneof![
         Just(FailureKind::Failed),
         Just(FailureKind::TimedOut),
         Just(FailureKind::Panicked)
     ];
     prop_oneof![
-        4 => (step(), ".{0,9}", proptest::option::of(wake)).prop_map(|(step, json, wake)| {
-            Stage::Stands { step: step.into(), json, wake }
+        4 => (step(), 1..9_u32, json, proptest::option::of(wake)).prop_map(|(step, attempt, json, wake)| {
+            Stage::Next { step: step.into(), attempt, json, wake }
         }),
         1 => ".{0,9}".prop_map(|json| Stage::Completed { json }),
         1 => (step(), any::<u32>(), kind, ".{0,9}").prop_map(|(step, attempts, kind, message)| {
@@ -53,14 +61,11 @@ fn stage() -> impl Strategy<Value = Stage> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    (ordinal(), any::<u64>(), stage(), any::<Option<u64>>()).prop_map(
-        |(ordinal, id, stage, hash)| Record {
-            ordinal,
-            id,
-            stage,
-            hash,
-        },
-    )
+    (ordinal(), any::<u64>(), stage()).prop_map(|(ordinal, id, stage)| Record {
+        ordinal,
+        id,
+        stage,
+    })
 }
 
 fn deed() -> impl Strategy<Value = Do> {
@@ -72,13 +77,22 @@ fn deed() -> impl Strategy<Value = Do> {
     ]
 }
 
+/// The slices of time that are looked at for `[after, until)`.
+fn slices(after: i64, until: i64) -> Range<i64> {
+    if after < until {
+        slice(after)..slice(until - 1) + 1
+    } else {
+        0..0
+    }
+}
+
 fn due(model: &BTreeMap<u64, Record>, after: i64, until: i64) -> Vec<Record> {
     let mut due: Vec<_> = model
         .values()
         .filter_map(|record| match &record.stage {
-            Stage::Stands {
+            Stage::Next {
                 wake: Some(wake), ..
-            } if wake.full > FAR && wake.at > after && wake.at <= until => {
+            } if wake.full > FAR && slices(after, until).contains(&slice(wake.at)) => {
                 Some((wake.at, record.clone()))
             }
             _ => None,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use super::*;
 
@@ -11,13 +12,12 @@ fn files(place: &Place) -> BTreeMap<String, Vec<u8>> {
         let name = entry.file_name().into_string().unwrap();
         (name, fs::read(entry.path()).unwrap())
     });
-    files
-        .filter(|(name, _)| !name.ends_with(".lock") && !name.ends_with("-shm"))
-        .collect()
+    let is_part = |name: &str| !name.contains(".lock") && !name.contains("-shm");
+    files.filter(|(name, _)| is_part(name)).collect()
 }
 
 /// The files as they are, in another place.
-fn as_of_a_crash(place: &Place) -> Place {
+pub(super) fn as_of_a_crash(place: &Place) -> Place {
     let after = Place::new();
     for (name, bytes) in files(place) {
         fs::write(after.directory.path().join(name), bytes).unwrap();
@@ -53,7 +53,7 @@ pub(super) fn check_refused(place: &Place, what: &str) {
 fn refused(place: &Place, identity: &Identity) -> String {
     let before = files(place);
     let error = Opening::new(&place.path)
-        .and_then(|opening| opening.begin(identity, run, Commits::Inline))
+        .and_then(|opening| opening.begin(identity, run, Commits::Inline, &clock()))
         .unwrap_err();
     let after = files(place);
     assert_eq!(
@@ -94,10 +94,10 @@ fn another_fact() {
 }
 
 #[test]
-fn a_step_that_is_gone_while_tasks_stand_at_it() {
+fn a_step_that_is_gone_while_tasks_wait_for_it_is_refused() {
     let mut other = identity();
     other.steps = vec!["fetch".to_owned(), "save".to_owned()];
-    let message = "in the journal FILE 2 tasks stand at `parse`, which the blueprint no longer has (ids 101, 102): bring the step back under this name until they are through, or delete the journal to begin anew";
+    let message = "in the journal FILE 2 tasks wait for `parse`, which the blueprint no longer has (ids 101, 102): bring the step back under this name until they are through, or delete the journal to begin anew";
     let place = crashed();
     assert_eq!(refused(&place, &other), message);
     drop(place.open());
@@ -105,7 +105,7 @@ fn a_step_that_is_gone_while_tasks_stand_at_it() {
 }
 
 #[test]
-fn a_step_at_which_no_task_stands_may_go_and_come_back() {
+fn a_step_that_no_task_waits_for_may_go_and_come_back() {
     let place = crashed();
     let store = place.open();
     store.append(vec![completed(1), completed(2)], None);
@@ -121,6 +121,7 @@ fn a_step_at_which_no_task_stands_may_go_and_come_back() {
                 },
                 run,
                 Commits::Inline,
+                &clock(),
             )
             .unwrap()
     };
@@ -134,9 +135,12 @@ fn a_step_at_which_no_task_stands_may_go_and_come_back() {
     };
     let store = begin(&["fetch", "save"]);
     assert_eq!(store.recall(3..4).unwrap(), [failed(3, "no")]);
+    store.append(vec![completed(0)], None);
     drop(store);
     assert_eq!(steps(), ["fetch", "save"]);
-    drop(begin(&["fetch", "parse", "save"]));
+    let store = begin(&["fetch", "parse", "save"]);
+    store.append(vec![completed(0)], None);
+    drop(store);
     assert_eq!(steps(), ["fetch", "parse", "save"]);
 }
 
@@ -147,7 +151,7 @@ fn a_new_step_is_seen_by_the_next_look_whatever_comes_between() {
     more.steps.push("save".to_owned());
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&more, run, Commits::Inline)
+        .begin(&more, run, Commits::Inline, &clock())
         .unwrap();
     store.append(vec![completed(0)], None);
     let after = as_of_a_crash(&place);
@@ -155,17 +159,21 @@ fn a_new_step_is_seen_by_the_next_look_whatever_comes_between() {
 }
 
 #[test]
-fn a_newer_format() {
+fn a_journal_of_another_format_is_refused() {
     let place = crashed();
     drop(place.open());
-    place
-        .shell()
-        .pragma_update(None, "user_version", 2)
-        .unwrap();
+    let of_format = |format| {
+        place
+            .shell()
+            .pragma_update(None, "user_version", format)
+            .unwrap();
+        refused(&place, &identity())
+    };
     assert_eq!(
-        refused(&place, &identity()),
-        "the journal FILE has format 2, and this program knows formats up to 1: run it with a later version of this library"
+        of_format(3),
+        "the journal FILE has format 3, and this program reads format 2: run it with a later version of this library, or delete the journal to begin anew"
     );
+    assert!(of_format(1).contains("run it with an earlier version"));
 }
 
 #[test]
@@ -202,11 +210,62 @@ fn a_journal_that_is_in_use() {
         let error = Opening::new(&link).unwrap_err();
         assert!(matches!(error.kind(), Kind::Locked), "{error}");
     }
+    #[cfg(target_os = "linux")]
+    {
+        let link = place.directory.path().join("hard.db");
+        fs::hard_link(&place.path, &link).unwrap();
+        let error = Opening::new(&link).unwrap_err();
+        assert!(matches!(error.kind(), Kind::Locked), "{error}");
+    }
     store.append(vec![completed(1)], None);
     store.close().unwrap();
     assert_eq!(
         place.open().recall(0..9).unwrap(),
         [completed(0), completed(1)]
+    );
+}
+
+/// Does something to the files of a journal that is in use. Returns why the next commit failed.
+#[cfg(target_os = "linux")]
+fn broken_by(change: impl FnOnce(&Path)) -> String {
+    let place = Place::new();
+    let store = place.open();
+    store.append(vec![completed(0)], None);
+    change(&place.path);
+    store.append(vec![completed(1)], None);
+    let error = store.committed().unwrap_err();
+    let path = error.path().display().to_string();
+    error.to_string().replace(&path, "FILE")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_is_moved_deleted_or_replaced_while_in_use_breaks() {
+    let message = "the journal FILE was moved, deleted or replaced while it was in use: put its files back and run again; what was committed before that is kept in them";
+    assert_eq!(broken_by(|path| fs::remove_file(path).unwrap()), message);
+    let moved = broken_by(|path| fs::rename(path, path.with_extension("old")).unwrap());
+    assert_eq!(moved, message);
+    let replaced = broken_by(|path| {
+        fs::copy(path, path.with_extension("new")).unwrap();
+        fs::rename(path.with_extension("new"), path).unwrap();
+    });
+    assert_eq!(replaced, message);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_is_cut_off_while_in_use_breaks() {
+    let message = broken_by(|path| drop(fs::File::create(path).unwrap()));
+    assert!(message.contains("was cut off while"), "{message}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_journal_that_loses_its_write_ahead_log_while_in_use_breaks() {
+    let message = broken_by(|path| fs::remove_file(files::wal(path)).unwrap());
+    assert!(
+        message.contains("separated from its write-ahead log"),
+        "{message}"
     );
 }
 
@@ -236,10 +295,50 @@ fn an_empty_file_becomes_a_journal() {
 }
 
 #[test]
-fn a_journal_is_not_made_with_the_log_of_one_that_was_deleted() {
+fn a_write_ahead_log_without_its_journal_is_refused() {
+    let message = "the journal FILE is missing or empty, but its write-ahead log FILE-wal is there: put the journal beside it, or delete the log to begin anew";
     let place = crashed();
     fs::remove_file(&place.path).unwrap();
-    assert_eq!(place.open().ordinals(), 0);
+    assert_eq!(refused(&place, &identity()), message);
+    fs::write(&place.path, "").unwrap();
+    assert_eq!(refused(&place, &identity()), message);
+}
+
+#[test]
+fn a_journal_without_its_write_ahead_log_is_refused() {
+    let message = "the journal FILE is not whole without its write-ahead log FILE-wal, which is missing or empty: put that beside it, or delete the journal to begin anew";
+    let place = crashed();
+    fs::write(files::wal(&place.path), "").unwrap();
+    assert_eq!(refused(&place, &identity()), message);
+    fs::remove_file(files::wal(&place.path)).unwrap();
+    assert_eq!(refused(&place, &identity()), message);
+}
+
+#[test]
+fn a_journal_that_another_program_has_closed_is_whole() {
+    let place = crashed();
+    // The last connection copies the log into the main file and deletes it.
+    place.shell().execute_batch("SELECT 1 FROM log").unwrap();
+    assert!(!files::wal(&place.path).exists());
+    assert_eq!(place.open().ordinals(), 4);
+}
+
+#[test]
+fn files_of_different_times_are_refused() {
+    let old = crashed();
+    let later = as_of_a_crash(&old);
+    // To open it makes a checkpoint.
+    let store = later.open();
+    store.append(vec![completed(0)], None);
+    let later = as_of_a_crash(&later);
+    // An older log put back beside a newer main file, and the other way round.
+    for (main, log) in [(&later, &old), (&old, &later)] {
+        let mixed = Place::new();
+        fs::copy(&main.path, &mixed.path).unwrap();
+        fs::copy(files::wal(&log.path), files::wal(&mixed.path)).unwrap();
+        let message = refused(&mixed, &identity());
+        assert!(message.contains("are from different times"), "{message}");
+    }
 }
 
 #[test]

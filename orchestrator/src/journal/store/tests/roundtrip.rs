@@ -48,14 +48,14 @@ fn a_run_keeps_the_name_that_its_journal_was_made_with() {
     let begin = |name: &str| {
         let opening = Opening::new(&place.path).unwrap();
         opening
-            .begin(&identity(), || name.to_owned(), Commits::Inline)
+            .begin(&identity(), || name.to_owned(), Commits::Inline, &clock())
             .unwrap()
     };
     assert_eq!(begin("first").run(), "first");
     let not_asked = || unreachable!("the journal has a run");
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&identity(), not_asked, Commits::Inline)
+        .begin(&identity(), not_asked, Commits::Inline, &clock())
         .unwrap();
     assert_eq!(store.run(), "first");
     assert_eq!(status(&place.path, 0).unwrap().run, "first");
@@ -79,7 +79,7 @@ fn a_thread_commits_all_before_the_journal_closes() {
     let place = Place::new();
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&identity(), run, Commits::OnAThread)
+        .begin(&identity(), run, Commits::OnAThread, &clock())
         .unwrap();
     for ordinal in 0..1000 {
         store.append(vec![stands(ordinal, "fetch", "1")], None);
@@ -100,7 +100,7 @@ fn a_waker_is_woken_when_its_records_are_on_disk() {
     let place = Place::new();
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&identity(), run, Commits::OnAThread)
+        .begin(&identity(), run, Commits::OnAThread, &clock())
         .unwrap();
     let counts = Arc::new(Counts(AtomicUsize::new(0)));
     let position = store.append(vec![completed(0)], Some(&Waker::from(Arc::clone(&counts))));
@@ -111,7 +111,7 @@ fn a_waker_is_woken_when_its_records_are_on_disk() {
 }
 
 #[test]
-fn the_files_of_a_closed_journal_are_the_database_and_the_lock() {
+fn a_closed_journal_is_one_file() {
     let place = Place::new();
     let store = place.open();
     store.append(vec![completed(0)], None);
@@ -121,7 +121,7 @@ fn the_files_of_a_closed_journal_are_the_database_and_the_lock() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["run.db", "run.db.lock"]);
+    assert_eq!(names, ["run.db"]);
 }
 
 #[cfg(unix)]
@@ -167,7 +167,7 @@ fn what_came_together_is_committed_together() {
     let place = Place::new();
     let store = Opening::new(&place.path)
         .unwrap()
-        .begin(&identity(), run, Commits::OnAThread)
+        .begin(&identity(), run, Commits::OnAThread, &clock())
         .unwrap();
     let others = place.shell();
     others.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -1,0 +1,51 @@
+//! Copying the write-ahead log into the main file.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::commit::Pen;
+
+impl Pen {
+    /// Copies the write-ahead log into the main file, as far as readers allow, and begins it anew.
+    ///
+    /// A commit before it says that the main file is not whole without its log from now on, and one after it up to where it is.
+    /// With these, files that do not belong together are noticed. `also` writes with the first one.
+    pub(super) fn checkpoint<T>(
+        &mut self,
+        also: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<()> {
+        self.write_summary(true, also)?;
+        // What goes wrong here loses nothing: the log is kept, and the next checkpoint copies it.
+        if checkpoint(&self.connection, "PASSIVE").unwrap_or(false) {
+            self.summary.checkpointed = self.summary.commits;
+        }
+        self.pages = 0;
+        self.write_summary(false, |_| Ok(()))
+    }
+
+    /// Copies all of the write-ahead log into the main file and empties it. Nothing is written after that.
+    pub(super) fn checkpoint_all(&self) -> rusqlite::Result<()> {
+        checkpoint(&self.connection, "TRUNCATE").map(drop)
+    }
+
+    fn write_summary<T>(
+        &mut self,
+        needs_wal: bool,
+        also: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        also(&transaction)?;
+        self.summary.needs_wal = needs_wal;
+        self.summary.write(&transaction)?;
+        transaction.commit()
+    }
+}
+
+/// Returns whether all of the log was copied.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        let (is_busy, frames, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(!is_busy && frames == copied)
+    })
+}

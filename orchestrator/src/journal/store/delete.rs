@@ -1,0 +1,28 @@
+//! Deleting a journal, also one that cannot be read: [`delete`].
+
+use std::path::Path;
+
+use super::error::{At as _, Error, Kind};
+use super::files;
+use super::lock::WriterLock;
+use super::look::is_there;
+
+/// Deletes the journal at this path with its write-ahead log. Returns `false` if there is nothing to delete.
+///
+/// # Errors
+///
+/// If there is something else than a journal, or if it is in use; nothing was deleted then.
+pub(crate) fn delete(path: &Path) -> Result<bool, Error> {
+    let path = files::resolve(path).at(path, "looking")?;
+    let is_there = match is_there(&path) {
+        // What is left of a journal.
+        Err(error) if matches!(error.kind(), Kind::MainMissing | Kind::OtherFormat { .. }) => true,
+        other => other?,
+    };
+    if is_there {
+        let _lock = WriterLock::take(&path)?;
+        files::remove(&path).at(&path, "deleting it")?;
+        files::remove_logs(&path).at(&path, "deleting it")?;
+    }
+    Ok(is_there)
+}

@@ -13,6 +13,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use humantime::parse_duration;
 use reqwest::Url;
 
+use super::standard_output;
+
 const DEFAULT_URL: &str = "https://httpbin.org/get";
 const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 
@@ -50,7 +52,7 @@ pub(crate) struct Args {
     pub(crate) tasks: Option<PathBuf>,
 
     /// Write the results to this file: to FILE.partial first, which is renamed on exit 0; `-`:
-    /// standard output
+    /// standard output, which must not be closed; /dev/null discards them
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -225,11 +227,10 @@ pub(crate) enum FailureLimit {
 }
 
 impl Args {
-    /// The file that the results go to; none means standard output.
+    /// Returns the file that the results go to, or `None` for standard output.
     pub(crate) fn output(&self) -> Option<&Path> {
-        self.output
-            .as_deref()
-            .filter(|path| *path != Path::new("-"))
+        let path = self.output.as_deref();
+        path.filter(|path| !standard_output::is_named_by(path))
     }
 
     /// Whether a progress bar is wanted where there is a terminal for it. Results on a terminal

@@ -13,7 +13,7 @@
 //! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
 //! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
-//! - [`output`], [`collected`]: the results
+//! - [`output`], [`standard_output`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`worker`]: rows are run for a Restate server
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
@@ -39,6 +39,7 @@ mod redaction;
 mod resume;
 mod rows;
 mod signals;
+mod standard_output;
 mod status;
 mod summary;
 mod superseded;
@@ -61,7 +62,10 @@ use terminal::Terminal;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(message) => return said_by_clap(&message).into(),
+    };
     if let Some(Command::Status { file }) = &args.command {
         return status::run(file).into();
     }
@@ -94,4 +98,20 @@ fn main() -> ExitCode {
     // What still executes after a failed run is not waited for.
     runtime.shutdown_background();
     end.into()
+}
+
+/// Shows the help, the version or a usage error.
+fn said_by_clap(message: &clap::Error) -> End {
+    match message.print() {
+        _ if message.use_stderr() => End::NothingRan,
+        Ok(()) => End::Complete,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => End::ReaderGone,
+        Err(error) => {
+            let _ = writeln!(
+                io::stderr(),
+                "error: cannot write to standard output: {error}"
+            );
+            End::Failed
+        }
+    }
 }

@@ -10,6 +10,7 @@ use orchestrator::{TaskResult, TaskStatus};
 use serde::{Deserialize, Serialize};
 
 use super::redaction::redact;
+use super::standard_output::{self, is_same};
 
 /// What is written is never held back longer than this.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -76,7 +77,7 @@ impl Output {
     /// Opens the output: a file, or standard output.
     pub(crate) fn open(path: Option<&Path>, in_use: &[InUse]) -> anyhow::Result<Self> {
         let Some(path) = path else {
-            if let Some(other) = in_use.iter().find(|other| standard_output_is(&other.file)) {
+            if let Some(other) = in_use.iter().find(|other| standard_output::is(&other.file)) {
                 let what = other.what;
                 bail!("standard output is {what}: send the results to another file");
             }
@@ -102,8 +103,8 @@ impl Output {
             let what = other.what;
             bail!("{name} is {what}: send the results to another file");
         }
-        // By a name such as `/dev/stdout`: what others wrote to it before stays.
-        if existing.as_ref().is_some_and(standard_output_is) {
+        // The shell's `>` may have opened the same file: what others wrote to it before stays.
+        if existing.as_ref().is_some_and(standard_output::is) {
             return Self::standard();
         }
         if existing.as_ref().is_some_and(|file| !file.is_file()) {
@@ -117,7 +118,8 @@ impl Output {
     }
 
     fn standard() -> anyhow::Result<Self> {
-        Self::new(Box::new(io::stdout()), None).context("cannot write the results")
+        let output = standard_output::open()?;
+        Self::new(Box::new(output), None).context("cannot write the results")
     }
 
     fn new(to: Box<dyn Write + Send>, partial: Option<Partial>) -> io::Result<Self> {
@@ -267,33 +269,6 @@ fn followed(path: &Path) -> PathBuf {
         };
     }
     target
-}
-
-/// Whether these are one file, under whatever names.
-#[cfg(unix)]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-/// Whether these are one file, which cannot be told here.
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn standard_output_is(file: &Metadata) -> bool {
-    use std::os::fd::AsFd as _;
-    let output = io::stdout().as_fd().try_clone_to_owned();
-    output
-        .and_then(|output| File::from(output).metadata())
-        .is_ok_and(|output| is_same(&output, file))
-}
-
-#[cfg(not(unix))]
-fn standard_output_is(_: &Metadata) -> bool {
-    false
 }
 
 #[cfg(test)]

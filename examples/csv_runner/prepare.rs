@@ -19,7 +19,7 @@ use super::output::{InUse, Output};
 use super::signals::Signals;
 use super::summary::{counted, grouped};
 use super::terminal::{Progress, Stage, Terminal};
-use super::{journal, open_files};
+use super::{journal, open_files, standard_output};
 
 /// What a run needs, checked.
 pub(crate) struct Ready {
@@ -33,7 +33,7 @@ pub(crate) struct Ready {
     pub(crate) finished: Option<SystemTime>,
 }
 
-/// All that is done before anything runs. Nothing is ready to run under `--check`.
+/// Does everything that precedes the run. Returns `None` under `--check`.
 pub(crate) fn prepare(
     args: &Args,
     runtime: &Runtime,
@@ -43,6 +43,10 @@ pub(crate) fn prepare(
         let _runtime = runtime.enter();
         Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
     };
+    // Before a long file is read for nothing.
+    if args.output().is_none() && !args.check {
+        standard_output::check_for_results()?;
+    }
     if args.journal.is_some() && args.mode == Mode::Channel {
         bail!("--journal goes with the streaming door: leave --mode=channel out");
     }

@@ -13,10 +13,11 @@ use orchestrator::journal::JournalStatus;
 use super::exit::End;
 use super::facts::ROWS;
 use super::redaction::redact;
+use super::standard_output;
 use super::summary::{counted, grouped};
 use super::terminal::one_line;
 
-/// Says how the run stands whose journal is at this path.
+/// Writes the state of the run in the journal at `path` to standard output.
 pub(crate) fn run(path: &Path) -> End {
     let status = match Journal::status(path) {
         Ok(status) => status,
@@ -27,7 +28,14 @@ pub(crate) fn run(path: &Path) -> End {
         }
     };
     let text = described(&status, SystemTime::now());
-    match write!(io::stdout(), "{}: {text}", path.display()) {
+    let mut output = match standard_output::open() {
+        Ok(output) => output,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: cannot write the status: {error:#}");
+            return End::Failed;
+        }
+    };
+    match output.write_all(format!("{}: {text}", path.display()).as_bytes()) {
         Ok(()) => End::Complete,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => End::ReaderGone,
         Err(error) => {

@@ -51,8 +51,9 @@ pub(crate) struct Args {
     #[arg(value_name = "TASKS.csv")]
     pub(crate) tasks: Option<PathBuf>,
 
-    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0; `-`:
-    /// standard output, which must not be closed; /dev/null discards them
+    /// Write the results to this file: to FILE.partial first (FILE.XXXXXX.partial if that name is
+    /// taken), which is renamed on exit 0; `-`: standard output, which must not be closed; /dev/null
+    /// discards them
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 

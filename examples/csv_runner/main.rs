@@ -13,7 +13,7 @@
 //! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
 //! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
-//! - [`output`], [`standard_output`], [`collected`]: the results
+//! - [`output`], [`standard_output`], [`partial`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`worker`]: rows are run for a Restate server
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
@@ -32,6 +32,7 @@ mod journal;
 mod offline;
 mod open_files;
 mod output;
+mod partial;
 mod prepare;
 mod program;
 mod quotes;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -280,6 +281,105 @@ fn two_runs_do_not_write_into_one_file() {
 }
 
 #[test]
+fn a_partial_file_that_is_not_a_leftover_is_left_alone() {
+    let (folder, input, output) = folder(3);
+    let partial = folder.path().join("results.csv.partial");
+    let precious = folder.path().join("precious");
+    fs::write(&precious, "").unwrap();
+    let symbolic = |path: &Path| std::os::unix::fs::symlink("precious", path).unwrap();
+    let dangling = |path: &Path| std::os::unix::fs::symlink("missing", path).unwrap();
+    let hard = |path: &Path| fs::hard_link(&precious, path).unwrap();
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let text = |path: &Path| fs::write(path, "of the user").unwrap();
+    let empty_folder = |path: &Path| fs::create_dir(path).unwrap();
+    let kinds: [&dyn Fn(&Path); 6] = [&symbolic, &dangling, &hard, &pipe, &text, &empty_folder];
+    for make in kinds {
+        make(&partial);
+        let before = fs::symlink_metadata(&partial).unwrap();
+        let done = to_file(&input, &output, &[]);
+        assert_eq!(done.code(), Some(0), "{done:?}");
+        assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
+        let after = fs::symlink_metadata(&partial).unwrap();
+        assert_eq!((before.ino(), before.len()), (after.ino(), after.len()));
+        assert_eq!(fs::metadata(&precious).unwrap().len(), 0);
+        assert_eq!(
+            names(&folder),
+            [
+                "precious",
+                "results.csv",
+                "results.csv.partial",
+                "tasks.csv"
+            ]
+        );
+        if after.is_dir() {
+            fs::remove_dir(&partial).unwrap();
+        } else {
+            fs::remove_file(&partial).unwrap();
+        }
+        fs::remove_file(&output).unwrap();
+    }
+}
+
+#[test]
+fn a_random_name_is_reported_when_the_results_are_not_complete() {
+    let (folder, input, output) = folder(3);
+    fs::write(folder.path().join("results.csv.partial"), "of the user").unwrap();
+    fs::write(&input, "task_id,task_type\n1,a\nx,bad\n").unwrap();
+    let done = to_file(&input, &output, &["--skip-bad-rows"]);
+    assert_eq!(done.code(), Some(3), "{done:?}");
+    let said = "the results are in ";
+    let line = done.stderr.lines().find_map(|line| line.strip_prefix(said));
+    let path = Path::new(line.unwrap());
+    assert_ne!(path, folder.path().join("results.csv.partial"));
+    assert_eq!(fs::read_to_string(path).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_leftover_of_an_earlier_run_is_replaced() {
+    let (folder, input, output) = folder(3);
+    let partial = folder.path().join("results.csv.partial");
+    for leftover in [
+        "",
+        "task_id,fin",
+        "task_id,final_status,error_info\n9,Completed,\n",
+    ] {
+        fs::write(&partial, leftover).unwrap();
+        let done = to_file(&input, &output, &[]);
+        assert_eq!(done.code(), Some(0), "{done:?}");
+        assert_eq!(names(&folder), ["results.csv", "tasks.csv"]);
+        assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 4);
+    }
+}
+
+#[test]
+fn a_results_file_has_the_mode_of_the_old_one_or_of_any_new_one() {
+    let (folder, _, output) = folder(3);
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    let run = || {
+        let mut command = in_shell(
+            r#"umask 027; exec "$0" "$@""#,
+            &["--offline", "--delay=0s", "-o", "results.csv", "tasks.csv"],
+        );
+        command.current_dir(folder.path());
+        let done = run_with(command, b"");
+        assert_eq!(done.code(), Some(0), "{done:?}");
+    };
+    run();
+    assert_eq!(mode(&output), 0o640);
+    // A leftover's mode is not taken over.
+    let partial = folder.path().join("results.csv.partial");
+    fs::write(&partial, "").unwrap();
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::remove_file(&output).unwrap();
+    run();
+    assert_eq!(mode(&output), 0o640);
+    fs::set_permissions(&output, fs::Permissions::from_mode(0o604)).unwrap();
+    fs::write(&partial, "of the user").unwrap();
+    run();
+    assert_eq!(mode(&output), 0o604);
+}
+
+#[test]
 fn the_tasks_file_is_not_written_over() {
     let (folder, input, _) = folder(3);
     let link = folder.path().join("link.csv");
@@ -294,7 +394,7 @@ fn the_tasks_file_is_not_written_over() {
     let partial = folder.path().join("t.partial");
     fs::rename(&input, &partial).unwrap();
     let done = to_file(&partial, &folder.path().join("t"), &[]);
-    assert_eq!(done.code(), Some(2), "{done:?}");
+    assert_eq!(done.code(), Some(0), "{done:?}");
     assert_eq!(fs::read_to_string(&partial).unwrap(), tasks(0..3));
 
     let mut command = csv_runner(&["--offline", "--delay=0s"]);

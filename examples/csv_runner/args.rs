@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use humantime::parse_duration;
 use reqwest::Url;
 
-use super::standard_output;
+use super::{exit, standard_output};
 
 const DEFAULT_URL: &str = "https://httpbin.org/get";
 const URL_VARIABLE: &str = "CSV_RUNNER_URL";
@@ -28,10 +28,6 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 /// stopped it, it goes on from there, and writes all results: send them to a file by `>` or -o, never
 /// by `>>`.
 ///
-/// Exit codes: 0 every row is Completed or Failed; 1 the run itself failed; 2 nothing ran (usage or
-/// input); 3 it ran, but rows were skipped or a failure limit was hit; 4 the journal could not be
-/// written, which stopped the run; 130 or 143 interrupted; 141 the reader of the results went away.
-///
 /// With --restate, rows are run by the workers of a Restate server: processes of `csv_runner worker`,
 /// which have the options of what is fetched, and from where.
 #[derive(Parser)]
@@ -40,7 +36,8 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
     version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_help = exit::CODES
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
@@ -89,6 +86,10 @@ pub(crate) struct Args {
     /// Stop once more than N rows, or P% of all rows, have failed (exit 3)
     #[arg(long, value_name = "N|P%")]
     pub(crate) max_failures: Option<FailureLimit>,
+
+    /// Run all rows, and exit 5 if at least one has failed
+    #[arg(long)]
+    pub(crate) fail_if_failed: bool,
 
     /// Keep the run in this file, and go on with the one that is kept there. What is fetched, and
     /// from where, must be the same; the other options may differ

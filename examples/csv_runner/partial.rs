@@ -26,7 +26,7 @@ use super::standard_output::is_same;
 ///   one file are refused.
 #[derive(Debug)]
 pub(crate) struct Partial {
-    /// Locked for as long as it is open. Where there are no locks, none is asked for.
+    /// Locked for as long as it is open, unless its name is random.
     file: File,
     path: PathBuf,
     target: PathBuf,

@@ -68,6 +68,9 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
 
     let other_run = matches!(report.stopped, Some(Stopped::OtherRun(_)));
     let mut end = end(&report, &engine, &signals, rows, bad);
+    if end == End::Complete && args.fail_if_failed && report.tally.failed > 0 {
+        end = End::RowsFailed;
+    }
     match report.stopped {
         Some(Stopped::Input(error)) => terminal.error(format!("error: {error:#}")),
         Some(Stopped::Engine(why) | Stopped::OtherRun(why)) => {
@@ -89,9 +92,9 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             "{stopped}{failed} rows failed, more than --max-failures allows"
         ));
     }
-    match report.output.finish(end == End::Complete) {
+    match report.output.finish(end.is_complete()) {
         Ok(Some(partial)) => terminal.error(format!("the results are in {}", partial.display())),
-        Err(error) if end == End::Complete => {
+        Err(error) if end.is_complete() => {
             terminal.error(format!("error: cannot write the results: {error}"));
             end = End::Failed;
         }
@@ -103,7 +106,12 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             .tally
             .summary(door.name(), rows, superseded, report.took),
     );
-    let is_cut_off = report.tally.ended() < rows || !matches!(end, End::Complete | End::Partial);
+    // Under `--quiet` too: a run in which nothing succeeds must not look like a success.
+    if let Some(words) = report.tally.only_reason(rows) {
+        terminal.error(words);
+    }
+    let is_cut_off =
+        report.tally.ended() < rows || !(end.is_complete() || matches!(end, End::Partial));
     match (finished, resume(report.failure_limit_hit)) {
         (_, Some(resume)) if is_cut_off && !other_run => terminal.error(resume),
         (Some(finished), _) if report.tally.replayed == rows => {

@@ -55,6 +55,54 @@ fn as_many_failures_as_allowed_stop_nothing() {
 }
 
 #[test]
+fn a_failed_row_is_exit_code_5_when_that_is_asked_for() {
+    let server = Server::start(|request| match request {
+        1 => Answer::status(404),
+        _ => Answer::OK,
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("results.csv");
+    let url = server.url();
+    let arguments = [
+        "--delay=0s",
+        "--concurrency=1",
+        "--fail-if-failed",
+        "--url",
+        &url,
+        "-o",
+        output.to_str().unwrap(),
+    ];
+    let done = run(&arguments, tasks(0..3));
+    assert_eq!(done.code(), Some(5), "{done:?}");
+    // All rows ran, so the results are complete.
+    let expected = "task_id,final_status,error_info\n\
+        0,Completed,\n1,Failed,fetch_data: HTTP 404 Not Found (1 attempt)\n2,Completed,\n";
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), expected);
+    assert!(!done.stderr.contains("partial"), "{done:?}");
+
+    let done = run(&arguments, tasks(0..3));
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let done = run(&arguments, "task_id,task_type\nx,bad\n");
+    assert_eq!(done.code(), Some(2), "{done:?}");
+}
+
+#[test]
+fn a_run_without_any_success_says_so_under_quiet() {
+    // Nobody listens there.
+    let arguments = [
+        "--delay=0s",
+        "--retries=0",
+        "--url=http://127.0.0.1:1/",
+        "--quiet",
+    ];
+    let done = run(&arguments, tasks(0..7));
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let said = "all 7 rows failed for one reason: fetch_data: cannot connect: Connection refused";
+    assert!(done.stderr.starts_with(said), "{done:?}");
+    assert_eq!(done.stderr.lines().count(), 1, "{done:?}");
+}
+
+#[test]
 fn arguments_that_are_not_right_run_nothing() {
     let url = "--url=http://127.0.0.1:1/";
     for arguments in [

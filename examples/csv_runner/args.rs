@@ -117,7 +117,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "restate")]
     pub(crate) run: Option<String>,
 
-    /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
+    /// How long requests may continue after SIGINT, SIGTERM or SIGHUP; a second signal stops at once.
+    /// A signal that was ignored at the start, as by nohup, stays ignored
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) grace: Duration,
 
@@ -138,7 +139,7 @@ pub(crate) enum Command {
         /// The journal
         file: PathBuf,
     },
-    /// Run rows for a Restate server, until SIGINT or SIGTERM
+    /// Run rows for a Restate server, until SIGINT, SIGTERM or SIGHUP
     Worker(Worker),
 }
 
@@ -197,7 +198,8 @@ pub(crate) struct Worker {
     #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
     pub(crate) concurrency: NonZeroUsize,
 
-    /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
+    /// How long requests may continue after SIGINT, SIGTERM or SIGHUP; a second signal stops at once.
+    /// A signal that was ignored at the start, as by nohup, stays ignored
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) grace: Duration,
 

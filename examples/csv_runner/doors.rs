@@ -151,8 +151,20 @@ impl Run {
                 stop.cancel();
             })
         };
-        let mut results = self.door.enter(&orchestrator, tasks);
         let mut tally = Tally::default();
+        let tasks = match tasks {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                return Report {
+                    output: sink.output,
+                    failure_limit_hit: false,
+                    tally,
+                    took: begun.elapsed(),
+                    stopped: Some(Stopped::Input(error)),
+                };
+            }
+        };
+        let mut results = self.door.enter(&orchestrator, tasks);
         let mut tick = tokio::time::interval(FLUSH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let written = loop {

@@ -11,6 +11,7 @@ Exit codes:
     3  it ran, but rows were skipped or a failure limit was hit
     4  the journal could not be written, which stopped the run
     5  every row ran and at least one is Failed (with --fail-if-failed)
+  129  interrupted by SIGHUP
   130  interrupted by SIGINT
   143  interrupted by SIGTERM
   141  the reader of the results went away";
@@ -44,6 +45,9 @@ pub(crate) enum Signal {
     /// What `kill` and service managers send.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has it"))]
     Terminate,
+    /// The terminal, or the connection to it, was closed.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has it"))]
+    Hangup,
 }
 
 impl End {
@@ -61,6 +65,7 @@ impl End {
             Self::Partial => 3,
             Self::JournalBroke => 4,
             Self::RowsFailed => 5,
+            Self::Interrupted(Signal::Hangup) => 129,
             Self::Interrupted(Signal::Interrupt) => 130,
             Self::Interrupted(Signal::Terminate) => 143,
             Self::ReaderGone => 141,
@@ -87,6 +92,7 @@ mod tests {
             End::Partial,
             End::JournalBroke,
             End::RowsFailed,
+            End::Interrupted(Signal::Hangup),
             End::Interrupted(Signal::Interrupt),
             End::Interrupted(Signal::Terminate),
             End::ReaderGone,

@@ -10,14 +10,14 @@
 //! - [`program`]: the whole, from arguments to exit code; [`prepare`]: what is done before anything runs
 //! - [`engine`]: what drives the tasks, this process or the workers of a server
 //! - [`doors`]: the run: tasks in, results out
-//! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
+//! - [`args`], [`exit`], [`signals`], [`ignored_signals`]: the command line, exit codes, and being told to stop
 //! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
 //! - [`output`], [`standard_output`], [`partial`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`worker`]: rows are run for a Restate server
 //! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
-//! - [`offline`], [`open_files`]: the built-in server, and the limit of open files
+//! - [`offline`], [`open_files`], [`threads`]: the built-in server, and the limits of open files and threads
 
 mod args;
 mod blueprint;
@@ -27,6 +27,7 @@ mod doors;
 mod engine;
 mod exit;
 mod facts;
+mod ignored_signals;
 mod input;
 mod journal;
 mod offline;
@@ -46,6 +47,7 @@ mod summary;
 mod superseded;
 mod tasks;
 mod terminal;
+mod threads;
 mod worker;
 
 use std::io::{self, Write as _};
@@ -53,7 +55,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use tokio::runtime::Runtime;
 
 use args::{Args, Command};
 use exit::End;
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
     if let Some(Command::Status { file }) = &args.command {
         return status::run(file).into();
     }
-    let started = Runtime::new().and_then(|runtime| {
+    let started = threads::runtime().and_then(|runtime| {
         let terminal = {
             let _runtime = runtime.enter();
             let (quiet, progress) = match &args.command {
@@ -85,7 +86,7 @@ fn main() -> ExitCode {
         Ok(started) => started,
         Err(error) => {
             // Not by `eprintln!`, which panics if it can't be said.
-            let _ = writeln!(io::stderr(), "error: cannot start: {error}");
+            let _ = writeln!(io::stderr(), "error: cannot start: {error:#}");
             return End::NothingRan.into();
         }
     };

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -38,31 +39,39 @@ impl Trouble {
     }
 }
 
-/// The file's rows as a stream of tasks, read by a thread of its own: a disk that is slow holds up
-/// no step.
+/// Returns the file's rows as a stream of tasks. A thread of its own reads them, so that a slow disk
+/// holds up no step.
 ///
-/// The stream ends early if the file is not what it was when it was checked; `trouble` then says so,
-/// and `stop` is called.
+/// The stream ends early if the file is not what it was when it was checked. `trouble` has the error
+/// then, and `stop` is called.
+///
+/// # Errors
+///
+/// Fails if the thread cannot be started. It is not one of the runtime's, which would queue the work
+/// behind its own threads then, and wait forever.
 pub(crate) fn tasks(
     input: Input,
     rows: u64,
     fingerprint: Fingerprint,
     trouble: Trouble,
     stop: impl FnOnce() + Send + 'static,
-) -> impl Stream<Item = Task<TaskInput>> + Send + 'static {
+) -> anyhow::Result<impl Stream<Item = Task<TaskInput>> + Send + 'static> {
     let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = send(&input, rows, fingerprint, &sender) {
-            // In this order: whoever is stopped asks why.
-            trouble.set(error);
-            stop();
-        }
-    });
-    stream::unfold(receiver, |mut receiver| async {
+    thread::Builder::new()
+        .name("tasks".into())
+        .spawn(move || {
+            if let Err(error) = send(&input, rows, fingerprint, &sender) {
+                // In this order: whoever is stopped asks why.
+                trouble.set(error);
+                stop();
+            }
+        })
+        .context("cannot start the thread that reads the tasks")?;
+    Ok(stream::unfold(receiver, |mut receiver| async {
         let batch: Vec<_> = receiver.recv().await?;
         Some((stream::iter(batch), receiver))
     })
-    .flatten()
+    .flatten())
 }
 
 /// Reads the file and sends its tasks, until all are sent or nobody takes them any more.

@@ -164,6 +164,57 @@ fn a_program_that_cannot_start_says_so() {
     assert!(done.stderr.starts_with("error: cannot start: "), "{done:?}");
 }
 
+/// A user that has no other process, so that its limit of processes counts this one alone. None if
+/// this test may not change users.
+#[cfg(target_os = "linux")]
+fn another_user() -> Option<u32> {
+    rustix::process::geteuid()
+        .is_root()
+        .then_some(3_000_000_000 + std::process::id())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_that_cannot_be_started_are_an_error_and_no_hang() {
+    use std::os::unix::process::CommandExt as _;
+
+    let kept = crate::kept::Kept::with_rows(50);
+    let folder = kept.path(".");
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&folder, anybody).unwrap();
+    let user = another_user();
+    let mut ran = 0;
+    let limits = if user.is_some() { 1..64 } else { 1..2 };
+    for limit in limits {
+        // A shell's name of the option is one or the other.
+        let script =
+            format!(r#"ulimit -u {limit} 2>/dev/null || ulimit -p {limit}; exec "$0" "$@""#);
+        let arguments = ["--offline", "--delay=0s", "--journal=run.db", "tasks.csv"];
+        let mut command = in_shell(&script, &arguments);
+        command
+            .env("TOKIO_WORKER_THREADS", "2")
+            .current_dir(&folder);
+        if let Some(user) = user {
+            command.uid(user).gid(user);
+        }
+        let done = Running::start(command).finish();
+        if user.is_some() && matches!(done.code(), Some(126 | 127)) {
+            // The program is where no other user may read it, as below `/root`.
+            return;
+        }
+        if done.code() == Some(0) {
+            assert_eq!(done.rows().len(), 50, "{done:?}");
+            ran = limit;
+            break;
+        }
+        assert_eq!(done.code(), Some(2), "{limit}: {done:?}");
+        let said = "error: cannot start: this process may not have 12 threads";
+        assert!(done.stderr.starts_with(said), "{limit}: {done:?}");
+    }
+    // The main thread and the others.
+    assert!(user.is_none() || ran == 13, "{ran}");
+}
+
 #[test]
 fn help_names_the_defaults() {
     let help = run(&["--help"], "");

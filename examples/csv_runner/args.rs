@@ -237,6 +237,12 @@ impl Args {
         path.filter(|path| !standard_output::is_named_by(path))
     }
 
+    /// Returns whether the tasks come from standard input.
+    pub(crate) fn reads_standard_input(&self) -> bool {
+        let path = self.tasks.as_deref();
+        path.is_none_or(|path| path == Path::new("-"))
+    }
+
     /// Whether a progress bar is wanted where there is a terminal for it. Results on a terminal
     /// would run into it.
     pub(crate) fn progress(&self) -> bool {
@@ -251,6 +257,15 @@ impl Args {
 }
 
 impl Fetching {
+    /// Returns the variables of the environment that say what to fetch, by name and value.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let counts = self.url.is_none() && !self.offline;
+        let url = std::env::var(URL_VARIABLE)
+            .ok()
+            .filter(|url| counts && !url.is_empty());
+        url.map(|url| (URL_VARIABLE, url)).into_iter().collect()
+    }
+
     /// What to fetch, unless the built-in server answers.
     pub(crate) fn url(&self) -> anyhow::Result<Url> {
         match &self.url {

@@ -93,16 +93,16 @@ impl Input {
     }
 }
 
-/// Standard input as a file, so that a regular one can be read twice.
+/// Returns standard input as a file, so that a regular one can be read twice.
 #[cfg(unix)]
-fn standard_input() -> io::Result<File> {
+pub(crate) fn standard_input() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-/// Standard input as a file, so that a regular one can be read twice.
+/// Returns standard input as a file, so that a regular one can be read twice.
 #[cfg(windows)]
-fn standard_input() -> io::Result<File> {
+pub(crate) fn standard_input() -> io::Result<File> {
     use std::os::windows::io::AsHandle as _;
     Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
 }

@@ -16,7 +16,7 @@
 //! - [`output`], [`standard_output`], [`partial`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`worker`]: rows are run for a Restate server
-//! - [`terminal`], [`summary`], [`redaction`]: what is said on standard error
+//! - [`terminal`], [`summary`], [`printable`], [`redaction`]: what is said on standard error
 //! - [`offline`], [`open_files`], [`threads`]: the built-in server, and the limits of open files and threads
 
 mod args;
@@ -35,6 +35,7 @@ mod open_files;
 mod output;
 mod partial;
 mod prepare;
+mod printable;
 mod program;
 mod quotes;
 mod redaction;

@@ -12,10 +12,11 @@ use super::args::{Args, Mode};
 use super::blueprint::ProcessData;
 use super::check::{BadRows, Survey, check};
 use super::doors::Door;
-use super::engine::Engine;
+use super::engine::{Engine, invocation};
 use super::facts::Facts;
 use super::input::Input;
 use super::output::{InUse, Output};
+use super::resume::Invocation;
 use super::signals::Signals;
 use super::summary::{counted, grouped};
 use super::terminal::{Progress, Stage, Terminal};
@@ -23,6 +24,7 @@ use super::{journal, open_files, standard_output};
 
 /// What a run needs, checked.
 pub(crate) struct Ready {
+    pub(crate) invocation: Invocation,
     pub(crate) signals: Signals,
     pub(crate) engine: Engine,
     pub(crate) input: Input,
@@ -43,6 +45,7 @@ pub(crate) fn prepare(
         let _runtime = runtime.enter();
         Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
     };
+    let invocation = invocation(args);
     // Before a long file is read for nothing.
     if args.output().is_none() && !args.check {
         standard_output::check_for_results()?;
@@ -110,6 +113,7 @@ pub(crate) fn prepare(
         _ => (Output::open(args.output(), &[tasks])?, None),
     };
     Ok(Some(Ready {
+        invocation,
         signals,
         engine,
         input,

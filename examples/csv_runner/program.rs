@@ -27,6 +27,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         }
     };
     let Ready {
+        invocation,
         signals,
         engine,
         input,
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     } = ready;
 
     let (rows, superseded, bad) = (survey.rows, survey.superseded.count(), survey.bad.count);
-    let resume = |retry_failed| engine.resume(args, retry_failed);
+    let resume = |retry_failed| engine.resume(args, &invocation, retry_failed);
     let run = Run {
         input,
         survey,

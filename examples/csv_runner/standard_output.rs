@@ -94,14 +94,16 @@ pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
     false
 }
 
+/// Returns standard output as a file.
 #[cfg(unix)]
-fn duplicate() -> io::Result<File> {
+pub(crate) fn duplicate() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
+/// Returns standard output as a file.
 #[cfg(windows)]
-fn duplicate() -> io::Result<File> {
+pub(crate) fn duplicate() -> io::Result<File> {
     use std::os::windows::io::AsHandle as _;
     Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
 }

@@ -12,10 +12,10 @@ use orchestrator::journal::JournalStatus;
 
 use super::exit::End;
 use super::facts::ROWS;
+use super::printable::one_line;
 use super::redaction::redact;
 use super::standard_output;
 use super::summary::{counted, grouped};
-use super::terminal::one_line;
 
 /// Writes the state of the run in the journal at `path` to standard output.
 pub(crate) fn run(path: &Path) -> End {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use orchestrator::{TaskError, TaskResult};
 
-use super::terminal::one_line;
+use super::printable::one_line;
 
 /// How many causes are told apart; the others are counted together. It bounds what a server that
 /// fails in ever new words takes in memory.

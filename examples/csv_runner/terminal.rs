@@ -1,6 +1,5 @@
 //! The one writer of standard error: [`Terminal`].
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc::Receiver;
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::{mpsc, oneshot};
 
+use super::printable::lines;
 use super::redaction::redact;
 
 /// How many messages may wait to be written. Who sends more waits.
@@ -197,22 +197,6 @@ async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>
     }
 }
 
-/// A text on one line: control characters, which a terminal might obey, are written out.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    Cow::Owned(line)
-}
-
 /// What the thread works on.
 struct Writer {
     bar: ProgressBar,
@@ -269,8 +253,10 @@ impl Writer {
         self.bar.finish_and_clear();
     }
 
+    /// Adds text, without the secrets of URLs and without what a terminal would obey.
     fn push(&mut self, text: &str) {
-        self.lines.extend_from_slice(redact(text).as_bytes());
+        self.lines
+            .extend_from_slice(lines(&redact(text)).as_bytes());
     }
 
     /// Writes all lines at once, and tells those who wait for them.
@@ -334,11 +320,6 @@ fn style(stage: Stage) -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_are_written_out() {
-        assert_eq!(one_line("a\r\nb\u{1b}[2Jé"), "a\\r\\nb\\u{1b}[2Jé");
-    }
 
     #[test]
     fn every_stage_has_a_look() {

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::printable;
+
 /// The tasks file, open.
 ///
 /// It stays the same file whatever is later put under its name. What is no regular file, such as a
@@ -32,7 +34,7 @@ impl Input {
     pub(crate) fn open(path: Option<&Path>, progress: impl FnMut(u64)) -> anyhow::Result<Self> {
         match path {
             Some(path) if path != Path::new("-") => {
-                let name = path.display().to_string();
+                let name = printable::path(path);
                 let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
                 Self::of(file, name, progress)
             }

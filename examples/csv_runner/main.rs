@@ -11,7 +11,8 @@
 //! - [`engine`]: what drives the tasks, this process or the workers of a server
 //! - [`doors`]: the run: tasks in, results out
 //! - [`args`], [`exit`], [`signals`], [`ignored_signals`]: the command line, exit codes, and being told to stop
-//! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
+//! - [`input`], [`file_format`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over
+//!   the tasks file
 //! - [`tasks`]: the second one
 //! - [`output`], [`standard_output`], [`partial`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
@@ -27,6 +28,7 @@ mod doors;
 mod engine;
 mod exit;
 mod facts;
+mod file_format;
 mod ignored_signals;
 mod input;
 mod journal;
@@ -55,17 +57,16 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
-
 use args::{Args, Command};
 use exit::End;
+use printable::lines;
 use terminal::Terminal;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::of_this_process() {
         Ok(args) => args,
         Err(message) => return said_by_clap(&message).into(),
     };
@@ -86,8 +87,9 @@ fn main() -> ExitCode {
     let (runtime, (terminal, closing)) = match started {
         Ok(started) => started,
         Err(error) => {
-            // Not by `eprintln!`, which panics if it can't be said.
-            let _ = writeln!(io::stderr(), "error: cannot start: {error:#}");
+            let error = format!("{error:#}");
+            // Not by `eprintln!`, which panics if it cannot write.
+            let _ = writeln!(io::stderr(), "error: cannot start: {}", lines(&error));
             return End::NothingRan.into();
         }
     };
@@ -105,8 +107,13 @@ fn main() -> ExitCode {
 
 /// Shows the help, the version or a usage error.
 fn said_by_clap(message: &clap::Error) -> End {
+    if message.use_stderr() {
+        // Without colours, which cannot be told from what the arguments have in them.
+        let text = message.render().to_string();
+        let _ = io::stderr().write_all(lines(&text).as_bytes());
+        return End::NothingRan;
+    }
     match message.print() {
-        _ if message.use_stderr() => End::NothingRan,
         Ok(()) => End::Complete,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => End::ReaderGone,
         Err(error) => {

@@ -10,6 +10,7 @@ use orchestrator::{TaskResult, TaskStatus};
 use serde::{Deserialize, Serialize};
 
 use super::partial::Partial;
+use super::printable::{self, one_line};
 use super::redaction::redact;
 use super::standard_output::{self, is_same};
 
@@ -23,7 +24,8 @@ const FLUSH_AT: usize = 64 * 1024;
 pub(crate) struct TaskOutput {
     pub(crate) task_id: u64,
     pub(crate) final_status: FinalStatus,
-    /// One line that says which step failed, why, and after how many attempts.
+    /// One line that says which step failed, why, and after how many attempts. It is meant to be
+    /// read, and results may go to a terminal, so it has nothing in it that a terminal would obey.
     pub(crate) error_info: String,
 }
 
@@ -46,7 +48,7 @@ impl<O> From<&TaskResult<O>> for TaskOutput {
             },
             error_info: match &result.outcome {
                 Ok(_) => String::new(),
-                Err(error) => redact(&error.to_string()).into_owned(),
+                Err(error) => one_line(&redact(&error.to_string())).into_owned(),
             },
         }
     }
@@ -78,7 +80,7 @@ impl Output {
         };
         // A symbolic link stays what it is: the file that it names is replaced.
         let target = followed(path);
-        let name = path.display();
+        let name = printable::path(path);
         let cannot_write = || format!("cannot write {name}");
         let existing = match fs::metadata(&target) {
             Ok(metadata) => Some(metadata),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::output::InUse;
+use super::printable;
 use super::standard_output::is_same;
 
 /// A file that gets its name when it is complete, so that nobody reads half of it.
@@ -47,7 +48,9 @@ impl Partial {
         };
         if let Some(existing) = existing {
             file.set_permissions(existing.permissions())
-                .with_context(|| format!("cannot set the permissions of {}", path.display()))?;
+                .with_context(|| {
+                    format!("cannot set the permissions of {}", printable::path(&path))
+                })?;
         }
         Ok(Self { file, path, target })
     }
@@ -74,7 +77,7 @@ impl Partial {
 
 /// Creates the file at `path`. Returns `None` if something else is there that has to stay.
 fn create_plain(path: &Path, header: &[u8], in_use: &[InUse]) -> anyhow::Result<Option<File>> {
-    let shown = path.display();
+    let shown = printable::path(path);
     let cannot_create = || format!("cannot create {shown}");
     let in_use_by_other =
         || format!("{shown} is being written by another run: send the results to another file");
@@ -102,8 +105,12 @@ fn create_random(target: &Path) -> anyhow::Result<(File, PathBuf)> {
         .suffix(".partial")
         .make_in(folder(target), create_new);
     let kept = created.and_then(|created| created.keep().map_err(|error| error.error));
-    let (file, path) = kept
-        .with_context(|| format!("cannot create a temporary file beside {}", target.display()))?;
+    let (file, path) = kept.with_context(|| {
+        format!(
+            "cannot create a temporary file beside {}",
+            printable::path(target)
+        )
+    })?;
     Ok((file, path))
 }
 

@@ -20,7 +20,7 @@ use super::resume::Invocation;
 use super::signals::Signals;
 use super::summary::{counted, grouped};
 use super::terminal::{Progress, Stage, Terminal};
-use super::{journal, open_files, standard_output};
+use super::{journal, open_files, printable, standard_output};
 
 /// What a run needs, checked.
 pub(crate) struct Ready {
@@ -173,7 +173,7 @@ fn journal_in_use(path: &Path) -> anyhow::Result<InUse> {
     Ok(InUse {
         what: "the journal",
         file: fs::metadata(path)
-            .with_context(|| format!("cannot read the journal {}", path.display()))?,
+            .with_context(|| format!("cannot read the journal {}", printable::path(path)))?,
     })
 }
 

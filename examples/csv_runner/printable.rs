@@ -1,6 +1,7 @@
-//! Text that is safe to show on a terminal: [`is_printable`], [`one_line`], [`lines`].
+//! Text that is safe to show on a terminal: [`is_printable`], [`one_line`], [`lines`], [`path`].
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Returns whether a terminal shows this character and does nothing else.
 ///
@@ -23,6 +24,11 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
 /// Returns the text with its line ends, and what else is not printable as an escape.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c == '\n' || is_printable(c))
+}
+
+/// Returns the path on one line.
+pub(crate) fn path(path: &Path) -> String {
+    one_line(&path.to_string_lossy()).into_owned()
 }
 
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {

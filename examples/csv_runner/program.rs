@@ -11,6 +11,7 @@ use super::doors::{Door, Report, Run, Stopped};
 use super::engine::Engine;
 use super::exit::End;
 use super::prepare::{Ready, prepare};
+use super::printable;
 use super::signals::Signals;
 use super::status::minute;
 use super::summary::grouped;
@@ -94,7 +95,9 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         ));
     }
     match report.output.finish(end.is_complete()) {
-        Ok(Some(partial)) => terminal.error(format!("the results are in {}", partial.display())),
+        Ok(Some(partial)) => {
+            terminal.error(format!("the results are in {}", printable::path(&partial)));
+        }
         Err(error) if end.is_complete() => {
             terminal.error(format!("error: cannot write the results: {error}"));
             end = End::Failed;
@@ -128,7 +131,7 @@ fn already_finished(args: &Args, finished: SystemTime) -> String {
     let journal = args.journal.as_deref().unwrap_or(Path::new(""));
     format!(
         "{}: finished {}, results written again; --fresh starts anew",
-        journal.display(),
+        printable::path(journal),
         minute(finished)
     )
 }

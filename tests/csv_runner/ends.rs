@@ -116,6 +116,9 @@ fn arguments_that_are_not_right_run_nothing() {
         &["--retries", "-1"],
         &["--url", "no address"],
         &["--offline", url],
+        &["--max-failures", "-1"],
+        &["--concurrency", "ten"],
+        &["statsu", "run.db"],
         &["one.csv", "two.csv"],
     ] {
         let done = run(arguments, tasks([1]));

@@ -37,6 +37,7 @@ fn every_way_to_write_rows() {
         "\n\ntask_id,task_type\n\n1,a\n\r\n\n18446744073709551615,b\n\n\n",
         "task_type,task_id\na,1\nb,18446744073709551615\n",
         "x,task_type,y,task_id\n,a,,1\n9,b,\"8\n8\",18446744073709551615\n",
+        " task_id ,task_type\n 1,a\n\t18446744073709551615 ,b\n",
         "\"task_id\",\"task_type\"\n\"1\",\"a\"\n18446744073709551615,\"b\"\n",
         "task_id,task_type\n01,\"several\r\nlines, \"\"quoted\"\"\"\n18446744073709551615,\n",
     ] {
@@ -63,7 +64,8 @@ fn bad_rows_are_named_and_nothing_runs() {
         ("-1,a", format!("line 3, column task_id: \"-1\" {number}")),
         ("+1,a", format!("line 3, column task_id: \"+1\" {number}")),
         ("1.0,a", format!("line 3, column task_id: \"1.0\" {number}")),
-        (" 1,a", format!("line 3, column task_id: \" 1\" {number}")),
+        ("1 1,a", format!("line 3, column task_id: \"1 1\" {number}")),
+        (" ,a", format!("line 3, column task_id: \"\" {number}")),
         (
             "18446744073709551616,a",
             format!("line 3, column task_id: \"18446744073709551616\" {number}"),
@@ -102,6 +104,23 @@ fn lines_are_those_of_an_editor() {
     refused(
         "\u{feff}task_id,task_type\r\n1,\"a\r\nb\"\r\n\r\n\r\nx,c\r\n",
         "line 6, column",
+    );
+}
+
+#[test]
+fn a_file_that_is_not_csv_in_utf_8_is_named_as_what_it_is() {
+    let utf_16: Vec<u8> = "\u{feff}task_id,task_type\n1,a\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    refused(
+        &utf_16,
+        "standard input: it is UTF-16, not UTF-8: convert it first",
+    );
+    refused(&utf_16[2..], "it is UTF-16, not UTF-8");
+    refused(
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x2c",
+        "it is compressed by gzip: decompress it first",
     );
 }
 

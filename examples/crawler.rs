@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ impl<W: Web> Crawl<W> {
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> io::Result<()> {
     let crawl = Crawl {
         web: Pretended,
         cache: HashMap::from([("/0".to_owned(), "Page /0, from the cache".to_owned())]),
@@ -84,11 +85,17 @@ async fn main() {
     };
     let tasks = (0..6).map(|number| Task::new(number, format!("/{number}")));
     for result in Orchestrator::new(crawl).execute_tasks(tasks).await {
-        match result.outcome {
-            Ok(title) => println!("{}: {title}", result.id),
-            Err(error) => println!("{}: {error}", result.id),
+        // Not by `println!`, which panics when the reader has gone away, as `head -1` does.
+        let written = match result.outcome {
+            Ok(title) => writeln!(io::stdout(), "{}: {title}", result.id),
+            Err(error) => writeln!(io::stdout(), "{}: {error}", result.id),
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

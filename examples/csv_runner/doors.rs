@@ -15,11 +15,12 @@ use super::check::Survey;
 use super::collected::Collected;
 use super::input::Input;
 use super::output::{FLUSH_EVERY, Output, TaskOutput};
+use super::progress::{Progress, Stage};
 use super::signals::Signals;
 use super::summary::{Tally, grouped};
 use super::superseded::Superseded;
 use super::tasks::{Trouble, tasks};
-use super::terminal::{Progress, Stage, Terminal};
+use super::terminal::Terminal;
 
 /// The most rows that go through the channel door unless it is asked for.
 const CHANNEL_ROWS: u64 = 1_000;
@@ -192,6 +193,7 @@ impl Run {
                     self.terminal.progress(Progress {
                         stage: Stage::Running,
                         done: tally.ended(),
+                        replayed: tally.replayed,
                         total: Some(rows),
                         note: format!(
                             "; {} executing, {} waiting",

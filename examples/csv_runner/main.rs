@@ -17,7 +17,8 @@
 //! - [`output`], [`standard_output`], [`partial`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`worker`]: rows are run for a Restate server
-//! - [`terminal`], [`summary`], [`printable`], [`redaction`]: what is said on standard error
+//! - [`terminal`], [`progress`], [`speed`], [`summary`], [`printable`], [`redaction`]: what is said on
+//!   standard error
 //! - [`offline`], [`open_files`], [`threads`]: the built-in server, and the limits of open files and threads
 
 mod args;
@@ -39,11 +40,13 @@ mod partial;
 mod prepare;
 mod printable;
 mod program;
+mod progress;
 mod quotes;
 mod redaction;
 mod resume;
 mod rows;
 mod signals;
+mod speed;
 mod standard_output;
 mod status;
 mod summary;

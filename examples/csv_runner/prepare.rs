@@ -16,10 +16,11 @@ use super::engine::{Engine, invocation};
 use super::facts::Facts;
 use super::input::Input;
 use super::output::{InUse, Output};
+use super::progress::{Progress, Stage};
 use super::resume::Invocation;
 use super::signals::Signals;
 use super::summary::{counted, grouped};
-use super::terminal::{Progress, Stage, Terminal};
+use super::terminal::Terminal;
 use super::{journal, open_files, printable, standard_output};
 
 /// What a run needs, checked.
@@ -205,6 +206,7 @@ fn show_bytes(terminal: &Terminal, stage: Stage, done: u64, total: Option<u64>) 
     terminal.progress(Progress {
         stage,
         done,
+        replayed: 0,
         total,
         note: String::new(),
     });

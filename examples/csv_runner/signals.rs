@@ -68,7 +68,10 @@ impl Signals {
             "stopping: requests under way may end within {grace:?}; a second signal stops at once"
         );
         let notes = terminal.clone();
-        tokio::spawn(async move { notes.note_async(note).await });
+        tokio::spawn(async move {
+            notes.end_progress().await;
+            notes.note_async(note).await;
+        });
         let signal = source.next().await;
         let resume = self.running.get().cloned().flatten();
         stop(&terminal, "stopped at once", resume, signal).await;
@@ -78,6 +81,7 @@ impl Signals {
 /// Ends the program, whatever it is doing.
 async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, signal: Signal) -> ! {
     let last_words = async {
+        terminal.end_progress().await;
         terminal.event(words.to_owned()).await;
         if let Some(resume) = resume {
             terminal.said(resume).await;

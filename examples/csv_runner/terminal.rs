@@ -1,22 +1,19 @@
 //! The one writer of standard error: [`Terminal`].
 
-use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::{mpsc, oneshot};
 
 use super::printable::lines;
+use super::progress::{Bar, Progress};
 use super::redaction::redact;
 
 /// How many messages may wait to be written. Who sends more waits.
 const WAITING: usize = 1024;
 /// How many messages are written at a time.
 const BATCH: usize = 1024;
-/// Progress is shown no more often than this.
-const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 
 /// Takes what is to be shown on standard error: events, messages and progress.
 ///
@@ -45,27 +42,9 @@ enum Message {
     Events(String, oneshot::Sender<()>),
     Line(String),
     Progress(Progress),
+    /// The bar is to go, and not to come back.
+    EndProgress,
     Close,
-}
-
-/// How far the program has come.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    pub(crate) stage: Stage,
-    pub(crate) done: u64,
-    pub(crate) total: Option<u64>,
-    pub(crate) note: String,
-}
-
-/// What the program is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Copies what can be read only once; counted in bytes.
-    Copying,
-    /// Checks the input; counted in bytes.
-    Checking,
-    /// Runs the tasks; counted in rows.
-    Running,
 }
 
 /// Waits for the thread.
@@ -82,9 +61,9 @@ impl Terminal {
     pub(crate) fn start(quiet: bool, progress: bool) -> io::Result<(Self, Closing)> {
         let (messages, to_write) = mpsc::channel(WAITING);
         let bar = if progress && !quiet && io::stderr().is_terminal() {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+            Bar::on_standard_error()
         } else {
-            ProgressBar::hidden()
+            Bar::hidden()
         };
         let (ending, ended) = std::sync::mpsc::channel();
         std::thread::Builder::new()
@@ -154,6 +133,11 @@ impl Terminal {
             let _ = self.messages.try_send(Message::Progress(progress));
         }
     }
+
+    /// Removes the progress bar for good, once the thread gets to it.
+    pub(crate) async fn end_progress(&self) {
+        let _ = self.messages.send(Message::EndProgress).await;
+    }
 }
 
 impl Closing {
@@ -199,9 +183,7 @@ async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>
 
 /// What the thread works on.
 struct Writer {
-    bar: ProgressBar,
-    stage: Option<Stage>,
-    shown: Instant,
+    bar: Bar,
     /// Whether a write has failed. Nothing is written from then on.
     broken: bool,
     lines: Vec<u8>,
@@ -209,11 +191,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(bar: ProgressBar) -> Self {
+    fn new(bar: Bar) -> Self {
         Self {
             bar,
-            stage: None,
-            shown: Instant::now(),
             broken: false,
             lines: Vec::new(),
             written: Vec::new(),
@@ -224,7 +204,7 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut progress = None;
-            let mut close = false;
+            let (mut end, mut close) = (false, false);
             for message in batch.drain(..) {
                 match message {
                     Message::Events(lines, done) => {
@@ -236,21 +216,24 @@ impl Writer {
                         self.lines.push(b'\n');
                     }
                     Message::Progress(latest) => progress = Some(latest),
+                    Message::EndProgress => end = true,
                     Message::Close => close = true,
                 }
             }
-            if close {
-                self.bar.finish_and_clear();
+            if end || close {
+                self.bar.remove();
             }
             self.write();
             if close {
                 return;
             }
-            if let Some(progress) = progress {
-                self.show(progress);
+            if let Some(progress) = progress
+                && !self.broken
+            {
+                self.bar.show(&progress);
             }
         }
-        self.bar.finish_and_clear();
+        self.bar.remove();
     }
 
     /// Adds text, without the secrets of URLs and without what a terminal would obey.
@@ -263,68 +246,11 @@ impl Writer {
     fn write(&mut self) {
         if !self.lines.is_empty() && !self.broken {
             let write = || io::stderr().lock().write_all(&self.lines);
-            let written = match self.stage {
-                Some(_) => self.bar.suspend(write),
-                None => write(),
-            };
-            self.broken = written.is_err();
+            self.broken = self.bar.suspend(write).is_err();
         }
         self.lines.clear();
         for done in self.written.drain(..) {
             let _ = done.send(());
-        }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        if self.bar.is_hidden() || self.broken {
-            return;
-        }
-        let changed = self.stage.replace(progress.stage) != Some(progress.stage);
-        if !changed && self.shown.elapsed() < PROGRESS_EVERY {
-            return;
-        }
-        self.shown = Instant::now();
-        if changed {
-            self.bar.set_style(style(progress.stage));
-            match progress.total {
-                Some(total) => self.bar.set_length(total),
-                None => self.bar.unset_length(),
-            }
-            self.bar.reset();
-        }
-        self.bar.set_message(progress.note);
-        self.bar.set_position(progress.done);
-    }
-}
-
-/// How the bar looks, in the words of `indicatif`.
-fn template(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Copying => "copying the input: {bytes}",
-        Stage::Checking => "checking {wide_bar} {bytes}/{total_bytes}",
-        Stage::Running => "{wide_bar} {human_pos}/{human_len} rows, {rate}, {eta} left{msg}",
-    }
-}
-
-/// How the bar looks.
-fn style(stage: Stage) -> ProgressStyle {
-    // A template that does not parse costs the looks, and nothing else.
-    let style = ProgressStyle::with_template(template(stage))
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
-        // Where it cannot be shown it is left out.
-        let _ = write!(to, "{:.0}/s", state.per_sec());
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_stage_has_a_look() {
-        for stage in [Stage::Copying, Stage::Checking, Stage::Running] {
-            ProgressStyle::with_template(template(stage)).unwrap();
         }
     }
 }

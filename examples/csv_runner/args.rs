@@ -68,7 +68,8 @@ pub(crate) struct Args {
     #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = parse_count)]
     concurrency: Option<NonZeroUsize>,
 
-    /// The most tasks begun whose results are not written; it bounds the memory
+    /// The most tasks begun whose results are not written; it bounds the memory, also that of rows
+    /// read ahead
     #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "1000000", value_parser = parse_count)]
     pub(crate) window: NonZeroUsize,
 

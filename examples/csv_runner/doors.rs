@@ -24,8 +24,9 @@ use super::terminal::Terminal;
 
 /// The most rows that go through the channel door unless it is asked for.
 const CHANNEL_ROWS: u64 = 1_000;
-/// How many tasks are sent ahead of admission through the channel door.
-const CHANNEL_CAPACITY: usize = 1_000;
+/// How many tasks are sent ahead of admission through the channel door. A few, since each may have
+/// 1 MiB.
+const CHANNEL_CAPACITY: usize = 8;
 
 /// How tasks go in and results come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub(crate) struct Run {
     pub(crate) order: ResultOrder,
     /// Whether results are written only when all are at hand, in the order of the input.
     pub(crate) collects: bool,
+    /// How many tasks may be in flight.
+    pub(crate) window: usize,
     /// How many rows may fail.
     pub(crate) failure_limit: Option<u64>,
     pub(crate) output: Output,
@@ -148,9 +151,16 @@ impl Run {
         let tasks = {
             let (trouble, stop) = (trouble.clone(), stop.clone());
             let fingerprint = self.survey.fingerprint;
-            tasks(self.input, rows, fingerprint, trouble, move || {
-                stop.cancel();
-            })
+            tasks(
+                self.input,
+                rows,
+                fingerprint,
+                self.window,
+                trouble,
+                move || {
+                    stop.cancel();
+                },
+            )
         };
         let mut tally = Tally::default();
         let tasks = match tasks {
@@ -209,17 +219,9 @@ impl Run {
             }
         };
         let broke = results.stopped_by().map(ToString::to_string);
-        let stopped = match (written, trouble.take(), broke) {
-            (Err(error), _, _) => Some(Stopped::Output(error)),
-            (Ok(Some(why)), _, _) => Some(Stopped::OtherRun(why)),
-            (Ok(None), Some(error), _) => Some(Stopped::Input(error)),
-            (Ok(None), None, Some(why)) => Some(Stopped::Engine(why)),
-            (Ok(None), None, None) if tally.ended() < rows && !stop.is_cancelled() => {
-                let missing = grouped(rows - tally.ended());
-                Some(Stopped::Input(anyhow!("{missing} rows gave no result")))
-            }
-            (Ok(None), None, None) => None,
-        };
+        let missing = rows.saturating_sub(tally.ended());
+        let missing = if stop.is_cancelled() { 0 } else { missing };
+        let stopped = stopped(written, trouble.take(), broke, missing);
         Report {
             output: sink.output,
             failure_limit_hit: tally.failed > failure_limit,
@@ -227,6 +229,27 @@ impl Run {
             took: begun.elapsed(),
             stopped,
         }
+    }
+}
+
+/// Returns what stopped the run. `written` has why the run was refused, and `missing` how many rows have
+/// no result although nothing stopped the run.
+fn stopped(
+    written: io::Result<Option<String>>,
+    trouble: Option<anyhow::Error>,
+    broke: Option<String>,
+    missing: u64,
+) -> Option<Stopped> {
+    match (written, trouble, broke) {
+        (Err(error), _, _) => Some(Stopped::Output(error)),
+        (Ok(Some(why)), _, _) => Some(Stopped::OtherRun(why)),
+        (Ok(None), Some(error), _) => Some(Stopped::Input(error)),
+        (Ok(None), None, Some(why)) => Some(Stopped::Engine(why)),
+        (Ok(None), None, None) if missing > 0 => {
+            let missing = grouped(missing);
+            Some(Stopped::Input(anyhow!("{missing} rows have no result")))
+        }
+        (Ok(None), None, None) => None,
     }
 }
 

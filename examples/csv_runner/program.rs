@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         // With a journal, too, so that it makes no difference to the results.
         collects: args.order == ResultOrder::Input
             && Door::for_rows(rows, args.mode) == Door::Channel,
+        window: args.window.get(),
         failure_limit: args.max_failures.map(|limit| limit.of(rows)),
         output,
         signals: signals.clone(),

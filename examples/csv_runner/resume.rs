@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 
 use super::printable::is_printable;
@@ -147,7 +146,7 @@ impl Redirected {
 
 /// Returns whether the file has content that is not of this program.
 #[cfg(unix)]
-fn is_shared(mut file: &File) -> io::Result<bool> {
+fn is_shared(mut file: &File) -> std::io::Result<bool> {
     use std::io::Seek as _;
 
     use rustix::fs::{OFlags, fcntl_getfl};

@@ -14,6 +14,9 @@ use super::redaction::redact;
 const WAITING: usize = 1024;
 /// How many messages are written at a time.
 const BATCH: usize = 1024;
+/// How many bytes of events are written at a time, except for the rest of the last one. An event may
+/// be as long as a row, and would be copied once more for each of 1024 of them.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Takes what is to be shown on standard error: events, messages and progress.
 ///
@@ -159,24 +162,26 @@ async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>
     while let Some(first) = events.recv().await {
         // Whatever else is ready to run may have something to say, too.
         tokio::task::yield_now().await;
-        batch.push(first);
-        while batch.len() < BATCH
-            && let Ok(event) = events.try_recv()
-        {
-            batch.push(event);
-        }
         let mut lines = String::new();
-        for event in &batch {
+        let mut next = Some(first);
+        while let Some(event) = next {
             lines.push_str(&event.line);
             lines.push('\n');
+            batch.push(event.written);
+            let is_full = batch.len() >= BATCH || lines.len() >= BATCH_BYTES;
+            next = if is_full {
+                None
+            } else {
+                events.try_recv().ok()
+            };
         }
         let (written, done) = oneshot::channel();
         if thread.send(Message::Events(lines, written)).await.is_ok() {
             let _ = done.await;
         }
-        for event in batch.drain(..) {
+        for written in batch.drain(..) {
             // The step may have been dropped.
-            let _ = event.written.send(());
+            let _ = written.send(());
         }
     }
 }

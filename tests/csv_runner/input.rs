@@ -297,13 +297,21 @@ fn a_file_that_is_replaced_under_way_is_still_the_same_file() {
     assert_eq!(done.rows().len(), 2_000);
 }
 
-/// The most memory, in KiB, that the program took for its check of so many rows.
+/// The most memory, in KiB, that the program took for its check of this many rows.
 #[cfg(target_os = "linux")]
 fn memory_of_check(rows: u64) -> u64 {
     // Ids in no order, so that neither their order nor their density helps.
     let ids = (0..rows).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let many = file(tasks(ids));
-    let running = Running::start(csv_runner(&["--check", many.path().to_str().unwrap()]));
+    memory(&["--check"], tasks(ids))
+}
+
+/// The most memory, in KiB, that the program took with these arguments on these tasks.
+#[cfg(target_os = "linux")]
+fn memory(arguments: &[&str], tasks: impl AsRef<[u8]>) -> u64 {
+    let many = file(tasks);
+    let mut command = csv_runner(arguments);
+    command.arg(many.path());
+    let running = Running::start(command);
     let status = format!("/proc/{}/status", running.child.id());
     let mut most = 0;
     wait_until("it has ended", || {
@@ -318,6 +326,22 @@ fn memory_of_check(rows: u64) -> u64 {
     });
     assert_eq!(running.finish().code(), Some(0));
     most
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn rows_are_read_ahead_no_further_than_the_window() {
+    // 12 MB of rows, of which four may be in flight.
+    let of = |rows: u64| {
+        let kind = "x".repeat(20_000);
+        let mut text = String::from("task_id,task_type\n");
+        text.extend((0..rows).map(|row| format!("{row},{kind}\n")));
+        text
+    };
+    let arguments = ["--offline", "--delay=0s", "--quiet", "--window=4"];
+    let arguments = [&arguments[..], &["--mode=streaming"]].concat();
+    let (few, many) = (memory(&arguments, of(40)), memory(&arguments, of(600)));
+    assert!(many < few + 6_500, "{few} KiB, {many} KiB");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -84,9 +85,14 @@ async fn main() -> anyhow::Result<()> {
     };
     let tasks = (0..6).map(|number| Task::new(number, format!("/{number}")));
     for result in Orchestrator::new(crawl).execute_tasks(tasks).await? {
-        match result.outcome {
-            Ok(title) => println!("{}: {title}", result.id),
-            Err(error) => println!("{}: {error}", result.id),
+        // Not by `println!`, which panics when the reader has gone away, as `head -1` does.
+        let written = match result.outcome {
+            Ok(title) => writeln!(io::stdout(), "{}: {title}", result.id),
+            Err(error) => writeln!(io::stdout(), "{}: {error}", result.id),
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
         }
     }
     Ok(())

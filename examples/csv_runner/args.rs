@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "clap shows these comments as they are")]
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use humantime::parse_duration;
 use reqwest::Url;
+
+use super::{exit, printable, standard_output};
 
 const DEFAULT_URL: &str = "https://httpbin.org/get";
 const URL_VARIABLE: &str = "CSV_RUNNER_URL";
@@ -26,10 +30,6 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 /// stopped it, it goes on from there, and writes all results: send them to a file by `>` or -o, never
 /// by `>>`.
 ///
-/// Exit codes: 0 every row is Completed or Failed; 1 the run itself failed; 2 nothing ran (usage or
-/// input); 3 it ran, but rows were skipped or a failure limit was hit; 4 the journal could not be
-/// written, which stopped the run; 130 or 143 interrupted; 141 the reader of the results went away.
-///
 /// With --restate, rows are run by the workers of a Restate server: processes of `csv_runner worker`,
 /// which have the options of what is fetched, and from where.
 #[derive(Parser)]
@@ -38,7 +38,8 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
     version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_help = exit::CODES
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
@@ -49,8 +50,13 @@ pub(crate) struct Args {
     #[arg(value_name = "TASKS.csv")]
     pub(crate) tasks: Option<PathBuf>,
 
-    /// Write the results to this file: to FILE.partial first, which is renamed on exit 0; `-`:
-    /// standard output
+    /// Whatever else there is, so that it can be refused in words of its own.
+    #[arg(hide = true)]
+    more: Vec<PathBuf>,
+
+    /// Write the results to this file: to FILE.partial first (FILE.XXXXXX.partial if that name is
+    /// taken), which is renamed on exit 0; `-`: standard output, which must not be closed; /dev/null
+    /// discards them
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -59,11 +65,12 @@ pub(crate) struct Args {
 
     /// The most requests and reports under way at once; a task that waits does not count
     /// [default: 100]. With --restate: the most tasks at the server, waiting or not [default: 10000]
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = parse_count)]
     concurrency: Option<NonZeroUsize>,
 
-    /// The most tasks begun whose results are not written; it bounds the memory
-    #[arg(long, value_name = "N", default_value = "1000000", value_parser = parse_count)]
+    /// The most tasks begun whose results are not written; it bounds the memory, also that of rows
+    /// read ahead
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "1000000", value_parser = parse_count)]
     pub(crate) window: NonZeroUsize,
 
     /// Which door tasks go through; `auto`: up to 1,000 rows the channel, more the streaming one,
@@ -84,8 +91,12 @@ pub(crate) struct Args {
     pub(crate) check: bool,
 
     /// Stop once more than N rows, or P% of all rows, have failed (exit 3)
-    #[arg(long, value_name = "N|P%")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N|P%")]
     pub(crate) max_failures: Option<FailureLimit>,
+
+    /// Run all rows, and exit 5 if at least one has failed
+    #[arg(long)]
+    pub(crate) fail_if_failed: bool,
 
     /// Keep the run in this file, and go on with the one that is kept there. What is fetched, and
     /// from where, must be the same; the other options may differ
@@ -113,8 +124,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "restate")]
     pub(crate) run: Option<String>,
 
-    /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    /// How long requests may continue after SIGINT, SIGTERM or SIGHUP; a second signal stops at once.
+    /// A signal that was ignored at the start, as by nohup, stays ignored
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub(crate) grace: Duration,
 
     /// Write nothing but errors to standard error, and with --restate the run's name if it was not given
@@ -134,7 +146,7 @@ pub(crate) enum Command {
         /// The journal
         file: PathBuf,
     },
-    /// Run rows for a Restate server, until SIGINT or SIGTERM
+    /// Run rows for a Restate server, until SIGINT, SIGTERM or SIGHUP
     Worker(Worker),
 }
 
@@ -152,16 +164,16 @@ pub(crate) struct Fetching {
     pub(crate) offline: bool,
 
     /// How long a task waits between the fetch and the report
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "5s", value_parser = parse_time)]
     pub(crate) delay: Duration,
 
     /// How long one request may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
     /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
     /// server's Retry-After (at most 5 minutes) or else a growing pause
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "2", value_parser = parse_retries)]
     pub(crate) retries: u32,
 }
 
@@ -190,11 +202,12 @@ pub(crate) struct Worker {
     pub(crate) fetching: Fetching,
 
     /// The most requests and reports under way at once; a task that waits does not count
-    #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "100", value_parser = parse_count)]
     pub(crate) concurrency: NonZeroUsize,
 
-    /// How long requests may go on after SIGINT or SIGTERM; a second signal stops at once
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    /// How long requests may continue after SIGINT, SIGTERM or SIGHUP; a second signal stops at once.
+    /// A signal that was ignored at the start, as by nohup, stays ignored
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub(crate) grace: Duration,
 
     /// Write nothing but errors to standard error
@@ -224,12 +237,49 @@ pub(crate) enum FailureLimit {
     Percent(f64),
 }
 
+/// How many letters of a command may be wrong for it to be recognised.
+const WRONG_LETTERS: usize = 2;
+
 impl Args {
-    /// The file that the results go to; none means standard output.
+    /// Returns the arguments of this process, or what to show in place of a run.
+    pub(crate) fn of_this_process() -> Result<Self, clap::Error> {
+        Self::parsed(std::env::args_os())
+    }
+
+    fn parsed(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let args = Self::try_parse_from(arguments)?;
+        match args.stray() {
+            Some(words) => Err(Self::command().error(ErrorKind::UnknownArgument, words)),
+            None => Ok(args),
+        }
+    }
+
+    /// Says what is wrong with the arguments that are not options, if anything is.
+    fn stray(&self) -> Option<String> {
+        let tasks = self.tasks.as_deref()?;
+        let shown = printable::path(tasks);
+        if let Some(command) = command_like(tasks) {
+            return Some(format!(
+                "there is neither a file nor a command `{shown}`; did you mean `{command}`?"
+            ));
+        }
+        let second = printable::path(self.more.first()?);
+        Some(format!(
+            "a run has one file of tasks, and `{second}` is another one than `{shown}`: run them one \
+             after the other, or join their rows under one header"
+        ))
+    }
+
+    /// Returns the file that the results go to, or `None` for standard output.
     pub(crate) fn output(&self) -> Option<&Path> {
-        self.output
-            .as_deref()
-            .filter(|path| *path != Path::new("-"))
+        let path = self.output.as_deref();
+        path.filter(|path| !standard_output::is_named_by(path))
+    }
+
+    /// Returns whether the tasks come from standard input.
+    pub(crate) fn reads_standard_input(&self) -> bool {
+        let path = self.tasks.as_deref();
+        path.is_none_or(|path| path == Path::new("-"))
     }
 
     /// Whether a progress bar is wanted where there is a terminal for it. Results on a terminal
@@ -246,6 +296,15 @@ impl Args {
 }
 
 impl Fetching {
+    /// Returns the variables of the environment that say what to fetch, by name and value.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let counts = self.url.is_none() && !self.offline;
+        let url = std::env::var(URL_VARIABLE)
+            .ok()
+            .filter(|url| counts && !url.is_empty());
+        url.map(|url| (URL_VARIABLE, url)).into_iter().collect()
+    }
+
     /// What to fetch, unless the built-in server answers.
     pub(crate) fn url(&self) -> anyhow::Result<Url> {
         match &self.url {
@@ -259,9 +318,24 @@ impl Fetching {
     }
 }
 
+/// Returns the command that the path of a missing file resembles.
+fn command_like(path: &Path) -> Option<String> {
+    let name = path.to_str().filter(|_| !path.exists())?;
+    let commands = Args::command();
+    let mut names = commands.get_subcommands().map(clap::Command::get_name);
+    let similar = names.find(|known| strsim::damerau_levenshtein(name, known) <= WRONG_LETTERS);
+    similar.map(str::to_owned)
+}
+
+/// Parses a duration.
+fn parse_time(text: &str) -> anyhow::Result<Duration> {
+    let time = parse_duration(text);
+    time.context("a time is a number and its unit, such as 500ms, 10s or 2m")
+}
+
 /// Parses a duration that leaves time for something.
 fn parse_timeout(text: &str) -> anyhow::Result<Duration> {
-    let timeout = parse_duration(text)?;
+    let timeout = parse_time(text)?;
     if timeout.is_zero() {
         bail!("no request is done in no time");
     }
@@ -270,8 +344,17 @@ fn parse_timeout(text: &str) -> anyhow::Result<Duration> {
 
 /// Parses how many there may be of something.
 fn parse_count(text: &str) -> anyhow::Result<NonZeroUsize> {
-    let count = text.parse()?;
+    let count = text
+        .parse()
+        .ok()
+        .context("not a whole number in digits, such as 100")?;
     NonZeroUsize::new(count).context("at least 1 is needed")
+}
+
+/// Parses how often something is repeated.
+fn parse_retries(text: &str) -> anyhow::Result<u32> {
+    let count = text.parse().ok();
+    count.with_context(|| format!("not a whole number from 0 to {}", u32::MAX))
 }
 
 /// Parses a URL. The messages do not contain it: it may hold a password.
@@ -311,14 +394,14 @@ impl FromStr for FailureLimit {
                 .filter(|percent| (0.0..=100.0).contains(percent))
                 .map(Self::Percent),
         };
-        limit.ok_or_else(|| "neither a number of rows nor a percentage such as 5%".to_owned())
+        limit.ok_or_else(|| {
+            "neither a number of rows, such as 10, nor a percentage from 0% to 100%".to_owned()
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -344,15 +427,66 @@ mod tests {
 
     #[test]
     fn what_lets_nothing_run_is_refused_in_words() {
-        let refused = |arguments: [&str; 2]| {
-            let error = Args::try_parse_from(["csv_runner"].iter().chain(&arguments));
-            error.err().unwrap().to_string()
-        };
-        assert!(refused(["--concurrency", "0"]).contains("at least 1 is needed"));
-        assert!(refused(["--window", "0"]).contains("at least 1 is needed"));
-        assert!(refused(["--timeout", "0s"]).contains("no request is done in no time"));
+        assert!(refused(&["--concurrency", "0"]).contains("at least 1 is needed"));
+        assert!(refused(&["--window", "0"]).contains("at least 1 is needed"));
+        assert!(refused(&["--timeout", "0s"]).contains("no request is done in no time"));
         let delay = Args::try_parse_from(["csv_runner", "--delay", "0s", "--grace", "0s"]);
         assert_eq!(delay.unwrap().fetching.delay, Duration::ZERO);
+    }
+
+    fn refused(arguments: &[&str]) -> String {
+        let arguments = ["csv_runner"].iter().chain(arguments).map(OsString::from);
+        let error = Args::parsed(arguments);
+        error.err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_number_that_is_not_one_is_refused_in_words() {
+        for count in ["ten", "-1", "1.5", ""] {
+            let said = refused(&["--concurrency", count]);
+            assert!(said.contains("not a whole number in digits"), "{said}");
+            assert!(
+                said.contains(&format!("'{count}'")) || count.is_empty(),
+                "{said}"
+            );
+            let said = refused(&["--retries", count]);
+            assert!(
+                said.contains("not a whole number from 0 to 4294967295"),
+                "{said}"
+            );
+        }
+        for limit in ["-1", "-1%", "few"] {
+            let said = refused(&["--max-failures", limit]);
+            assert!(said.contains("nor a percentage from 0% to 100%"), "{said}");
+        }
+        for time in ["5", "soon", "-5s"] {
+            let said = refused(&["--delay", time]);
+            assert!(said.contains("a time is a number and its unit"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_second_file_is_refused_in_words() {
+        let said = refused(&["a.csv", "--offline", "b.csv"]);
+        let expected =
+            "error: a run has one file of tasks, and `b.csv` is another one than `a.csv`";
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn a_command_that_is_mistyped_is_recognised() {
+        for (typed, command) in [
+            ("statsu", "status"),
+            ("Worker", "worker"),
+            ("stat", "status"),
+        ] {
+            for arguments in [&[typed][..], &[typed, "run.db"], &["--offline", typed]] {
+                let said = refused(arguments);
+                let expected = format!("a command `{typed}`; did you mean `{command}`?");
+                assert!(said.contains(&expected), "{said}");
+            }
+        }
+        assert!(Args::parsed(["csv_runner", "tasks.csv"].map(OsString::from)).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use anyhow::{Context as _, bail};
 
+use super::file_format::{BEGIN, not_csv};
 use super::input::{Hashed, Input, Stamp};
 use super::rows::{BadRow, Rows, Unreadable};
 use super::superseded::{IdSorter, Superseded};
@@ -40,13 +41,22 @@ pub(crate) struct BadRows {
     pub(crate) named: Vec<String>,
 }
 
-/// Reads the whole file. `progress` is told how many bytes were read.
+/// Reads the whole file. `progress` is called with the number of bytes read.
 pub(crate) fn check(input: &Input, mut progress: impl FnMut(u64)) -> anyhow::Result<Survey> {
     let name = input.name();
     let cannot_read = || format!("cannot read {name}");
     let cannot_sort = "cannot sort the task ids in a temporary file";
 
     let stamp = input.stamp().with_context(cannot_read)?;
+    let mut begin = Vec::new();
+    let reader = input.reader().with_context(cannot_read)?;
+    reader
+        .take(BEGIN)
+        .read_to_end(&mut begin)
+        .with_context(cannot_read)?;
+    if let Some(what) = not_csv(&begin) {
+        bail!("{name}: {what}");
+    }
     let reader = input.reader().with_context(cannot_read)?;
     let mut rows = match Rows::new(Hashed::new(reader)) {
         Ok(rows) => rows,

@@ -15,16 +15,18 @@ use super::check::Survey;
 use super::collected::Collected;
 use super::input::Input;
 use super::output::{FLUSH_EVERY, Output, TaskOutput};
+use super::progress::{Progress, Stage};
 use super::signals::Signals;
 use super::summary::{Tally, grouped};
 use super::superseded::Superseded;
 use super::tasks::{Trouble, tasks};
-use super::terminal::{Progress, Stage, Terminal};
+use super::terminal::Terminal;
 
 /// The most rows that go through the channel door unless it is asked for.
 const CHANNEL_ROWS: u64 = 1_000;
-/// How many tasks are sent ahead of admission through the channel door.
-const CHANNEL_CAPACITY: usize = 1_000;
+/// How many tasks are sent ahead of admission through the channel door. A few, since each may have
+/// 1 MiB.
+const CHANNEL_CAPACITY: usize = 8;
 
 /// How tasks go in and results come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub(crate) struct Run {
     pub(crate) order: ResultOrder,
     /// Whether results are written only when all are at hand, in the order of the input.
     pub(crate) collects: bool,
+    /// How many tasks may be in flight.
+    pub(crate) window: usize,
     /// How many rows may fail.
     pub(crate) failure_limit: Option<u64>,
     pub(crate) output: Output,
@@ -147,12 +151,31 @@ impl Run {
         let tasks = {
             let (trouble, stop) = (trouble.clone(), stop.clone());
             let fingerprint = self.survey.fingerprint;
-            tasks(self.input, rows, fingerprint, trouble, move || {
-                stop.cancel();
-            })
+            tasks(
+                self.input,
+                rows,
+                fingerprint,
+                self.window,
+                trouble,
+                move || {
+                    stop.cancel();
+                },
+            )
+        };
+        let mut tally = Tally::default();
+        let tasks = match tasks {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                return Report {
+                    output: sink.output,
+                    failure_limit_hit: false,
+                    tally,
+                    took: begun.elapsed(),
+                    stopped: Some(Stopped::Input(error)),
+                };
+            }
         };
         let mut results = self.door.enter(&orchestrator, tasks);
-        let mut tally = Tally::default();
         let mut tick = tokio::time::interval(FLUSH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut broke = None;
@@ -161,7 +184,7 @@ impl Run {
                 result = results.recv() => match result {
                     Ok(None) => break sink.finish().map(|()| None),
                     Err(error) => {
-                        broke = Some(error.to_string());
+                        broke = Some(format!("{:#}", anyhow::Error::new(error)));
                         break sink.finish().map(|()| None);
                     }
                     Ok(Some(result)) => {
@@ -185,6 +208,7 @@ impl Run {
                     self.terminal.progress(Progress {
                         stage: Stage::Running,
                         done: tally.ended(),
+                        replayed: tally.replayed,
                         total: Some(rows),
                         note: format!(
                             "; {} executing, {} waiting",
@@ -199,17 +223,9 @@ impl Run {
                 break Err(error);
             }
         };
-        let stopped = match (written, trouble.take(), broke) {
-            (Err(error), _, _) => Some(Stopped::Output(error)),
-            (Ok(Some(why)), _, _) => Some(Stopped::OtherRun(why)),
-            (Ok(None), Some(error), _) => Some(Stopped::Input(error)),
-            (Ok(None), None, Some(why)) => Some(Stopped::Engine(why)),
-            (Ok(None), None, None) if tally.ended() < rows && !stop.is_cancelled() => {
-                let missing = grouped(rows - tally.ended());
-                Some(Stopped::Input(anyhow!("{missing} rows gave no result")))
-            }
-            (Ok(None), None, None) => None,
-        };
+        let missing = rows.saturating_sub(tally.ended());
+        let missing = if stop.is_cancelled() { 0 } else { missing };
+        let stopped = stopped(written, trouble.take(), broke, missing);
         Report {
             output: sink.output,
             failure_limit_hit: tally.failed > failure_limit,
@@ -217,6 +233,27 @@ impl Run {
             took: begun.elapsed(),
             stopped,
         }
+    }
+}
+
+/// Returns what stopped the run. `written` has why the run was refused, and `missing` how many rows have
+/// no result although nothing stopped the run.
+fn stopped(
+    written: io::Result<Option<String>>,
+    trouble: Option<anyhow::Error>,
+    broke: Option<String>,
+    missing: u64,
+) -> Option<Stopped> {
+    match (written, trouble, broke) {
+        (Err(error), _, _) => Some(Stopped::Output(error)),
+        (Ok(Some(why)), _, _) => Some(Stopped::OtherRun(why)),
+        (Ok(None), Some(error), _) => Some(Stopped::Input(error)),
+        (Ok(None), None, Some(why)) => Some(Stopped::Engine(why)),
+        (Ok(None), None, None) if missing > 0 => {
+            let missing = grouped(missing);
+            Some(Stopped::Input(anyhow!("{missing} rows have no result")))
+        }
+        (Ok(None), None, None) => None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! What drives the tasks: [`Engine`], and the blueprint that it drives.
 
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 
 use anyhow::Context as _;
 use orchestrator::restate::Client;
@@ -12,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::args::{Args, Fetching};
 use super::blueprint::{ProcessData, client};
 use super::offline;
-use super::resume::{Redirected, advice};
+use super::resume::{Invocation, Redirected};
 use super::signals::Signals;
 use super::terminal::Terminal;
 
@@ -70,8 +69,13 @@ impl Engine {
         })
     }
 
-    /// How to go on with the run, if something keeps it.
-    pub(crate) fn resume(&self, args: &Args, retry_failed: bool) -> Option<String> {
+    /// Returns what to say on how to continue the run, if something keeps it.
+    pub(crate) fn resume(
+        &self,
+        args: &Args,
+        invocation: &Invocation,
+        retry_failed: bool,
+    ) -> Option<String> {
         let more = match self {
             Self::Here(_) => {
                 args.journal.as_ref()?;
@@ -79,20 +83,24 @@ impl Engine {
             }
             Self::There { run, .. } => args.run.is_none().then(|| format!("--run={run}")),
         };
-        Some(resume(args, more.as_deref()))
+        Some(invocation.advice(more.as_deref()))
     }
 }
 
-/// How to go on with the run, which takes this option beside.
-fn resume(args: &Args, more: Option<&str>) -> String {
-    let is_read = args
-        .tasks
-        .as_deref()
-        .is_none_or(|path| path == Path::new("-"));
-    let input = is_read.then(|| Redirected::of(0));
-    let is_written = args.output().is_none() && !io::stdout().is_terminal();
-    let output = is_written.then(|| Redirected::of(1));
-    advice(std::env::args_os(), input.as_ref(), output.as_ref(), more)
+/// Returns how this process was called. Must be called before tasks are read or results written.
+pub(crate) fn invocation(args: &Args) -> Invocation {
+    let writes = args.output().is_none() && !io::stdout().is_terminal();
+    let is_local = args.restate.is_none();
+    Invocation {
+        arguments: std::env::args_os().collect(),
+        variables: if is_local {
+            args.fetching.variables()
+        } else {
+            Vec::new()
+        },
+        input: args.reads_standard_input().then(Redirected::input),
+        output: writes.then(Redirected::output),
+    }
 }
 
 /// An orchestrator with the settings that are asked for.

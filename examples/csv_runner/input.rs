@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Context as _, bail};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::printable;
+
 /// The tasks file, open.
 ///
 /// It stays the same file whatever is later put under its name. What is no regular file, such as a
@@ -32,7 +34,7 @@ impl Input {
     pub(crate) fn open(path: Option<&Path>, progress: impl FnMut(u64)) -> anyhow::Result<Self> {
         match path {
             Some(path) if path != Path::new("-") => {
-                let name = path.display().to_string();
+                let name = printable::path(path);
                 let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
                 Self::of(file, name, progress)
             }
@@ -93,16 +95,16 @@ impl Input {
     }
 }
 
-/// Standard input as a file, so that a regular one can be read twice.
+/// Returns standard input as a file, so that a regular one can be read twice.
 #[cfg(unix)]
-fn standard_input() -> io::Result<File> {
+pub(crate) fn standard_input() -> io::Result<File> {
     use std::os::fd::AsFd as _;
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-/// Standard input as a file, so that a regular one can be read twice.
+/// Returns standard input as a file, so that a regular one can be read twice.
 #[cfg(windows)]
-fn standard_input() -> io::Result<File> {
+pub(crate) fn standard_input() -> io::Result<File> {
     use std::os::windows::io::AsHandle as _;
     Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
 }

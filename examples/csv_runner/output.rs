@@ -1,6 +1,6 @@
 //! Where the results go: [`Output`].
 
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,11 +9,14 @@ use anyhow::{Context as _, bail};
 use orchestrator::{TaskResult, TaskStatus};
 use serde::{Deserialize, Serialize};
 
+use super::partial::Partial;
+use super::printable::{self, one_line};
 use super::redaction::redact;
+use super::standard_output::{self, is_same};
 
-/// What is written is never held back longer than this.
+/// Rows are held back no longer than this.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(100);
-/// What is written is never held back beyond so many bytes.
+/// Rows are held back up to this many bytes.
 const FLUSH_AT: usize = 64 * 1024;
 
 /// A row of the results.
@@ -21,7 +24,8 @@ const FLUSH_AT: usize = 64 * 1024;
 pub(crate) struct TaskOutput {
     pub(crate) task_id: u64,
     pub(crate) final_status: FinalStatus,
-    /// One line that says which step failed, why, and after how many attempts.
+    /// One line that says which step failed, why, and after how many attempts. It is meant to be
+    /// read, and results may go to a terminal, so it has nothing in it that a terminal would obey.
     pub(crate) error_info: String,
 }
 
@@ -44,7 +48,7 @@ impl<O> From<&TaskResult<O>> for TaskOutput {
             },
             error_info: match &result.outcome {
                 Ok(_) => String::new(),
-                Err(error) => redact(&error.to_string()).into_owned(),
+                Err(error) => one_line(&redact(&error.to_string())).into_owned(),
             },
         }
     }
@@ -64,19 +68,11 @@ pub(crate) struct InUse {
     pub(crate) file: Metadata,
 }
 
-/// A file that gets its name only when it is complete.
-#[derive(Debug)]
-struct Partial {
-    file: File,
-    path: PathBuf,
-    target: PathBuf,
-}
-
 impl Output {
     /// Opens the output: a file, or standard output.
     pub(crate) fn open(path: Option<&Path>, in_use: &[InUse]) -> anyhow::Result<Self> {
         let Some(path) = path else {
-            if let Some(other) = in_use.iter().find(|other| standard_output_is(&other.file)) {
+            if let Some(other) = in_use.iter().find(|other| standard_output::is(&other.file)) {
                 let what = other.what;
                 bail!("standard output is {what}: send the results to another file");
             }
@@ -84,7 +80,7 @@ impl Output {
         };
         // A symbolic link stays what it is: the file that it names is replaced.
         let target = followed(path);
-        let name = path.display();
+        let name = printable::path(path);
         let cannot_write = || format!("cannot write {name}");
         let existing = match fs::metadata(&target) {
             Ok(metadata) => Some(metadata),
@@ -102,8 +98,8 @@ impl Output {
             let what = other.what;
             bail!("{name} is {what}: send the results to another file");
         }
-        // By a name such as `/dev/stdout`: what others wrote to it before stays.
-        if existing.as_ref().is_some_and(standard_output_is) {
+        // The shell's `>` may have opened the same file: what others wrote to it before stays.
+        if existing.as_ref().is_some_and(standard_output::is) {
             return Self::standard();
         }
         if existing.as_ref().is_some_and(|file| !file.is_file()) {
@@ -111,13 +107,15 @@ impl Output {
             let device = device.with_context(cannot_write)?;
             return Self::new(Box::new(device), None).with_context(cannot_write);
         }
-        let partial = Partial::create(target, existing.as_ref(), in_use)?;
-        let file = partial.file.try_clone().with_context(cannot_write)?;
+        let header = format!("{}\n", HEADER.join(","));
+        let partial = Partial::create(target, existing.as_ref(), header.as_bytes(), in_use)?;
+        let file = partial.file().with_context(cannot_write)?;
         Self::new(Box::new(file), Some(partial)).with_context(cannot_write)
     }
 
     fn standard() -> anyhow::Result<Self> {
-        Self::new(Box::new(io::stdout()), None).context("cannot write the results")
+        let output = standard_output::open()?;
+        Self::new(Box::new(output), None).context("cannot write the results")
     }
 
     fn new(to: Box<dyn Write + Send>, partial: Option<Partial>) -> io::Result<Self> {
@@ -153,72 +151,15 @@ impl Output {
         Ok(())
     }
 
-    /// Ends the output. A file gets its name if it is `complete`; otherwise it keeps that of a
-    /// partial one, which is given back.
+    /// Ends the output. A file that is `complete` gets its name; otherwise it stays a partial one,
+    /// whose path is returned.
     pub(crate) fn finish(mut self, complete: bool) -> io::Result<Option<PathBuf>> {
         self.flush()?;
         match self.partial {
             None => Ok(None),
             Some(partial) if complete => partial.complete().map(|()| None),
-            Some(partial) => Ok(Some(partial.path)),
+            Some(partial) => Ok(Some(partial.into_path())),
         }
-    }
-}
-
-impl Partial {
-    fn create(
-        target: PathBuf,
-        existing: Option<&Metadata>,
-        in_use: &[InUse],
-    ) -> anyhow::Result<Self> {
-        let mut name = target.clone().into_os_string();
-        name.push(".partial");
-        let path = PathBuf::from(name);
-        let shown = path.display();
-        let there = fs::metadata(&path);
-        let is_there = |other: &&InUse| {
-            let there = there.as_ref();
-            there.is_ok_and(|file| is_same(file, &other.file))
-        };
-        if let Some(other) = in_use.iter().find(is_there) {
-            let what = other.what;
-            bail!("{shown}, which the results go to first, is {what}");
-        }
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .with_context(|| format!("cannot create {shown}"))?;
-        // It is emptied only when it is nobody else's: two runs would write into each other's rows.
-        // Where there are no locks, it is as it was before there were.
-        let locked = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-        // The other run may just have given it its name.
-        let still_there = fs::metadata(&path)
-            .and_then(|there| Ok(is_same(&there, &file.metadata()?)))
-            .with_context(|| format!("cannot read {shown}"))?;
-        if !locked || !still_there {
-            bail!("{shown} is being written by another run: send the results to another file");
-        }
-        file.set_len(0)
-            .with_context(|| format!("cannot empty {shown}"))?;
-        if let Some(existing) = existing {
-            file.set_permissions(existing.permissions())
-                .with_context(|| format!("cannot set the permissions of {shown}"))?;
-        }
-        Ok(Self { file, path, target })
-    }
-
-    /// Gives the file its name, once its content is on disk.
-    fn complete(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, &self.target)?;
-        #[cfg(unix)]
-        if let Some(folder) = self.target.parent() {
-            let here = folder.as_os_str().is_empty();
-            File::open(if here { Path::new(".") } else { folder })?.sync_all()?;
-        }
-        Ok(())
     }
 }
 
@@ -267,33 +208,6 @@ fn followed(path: &Path) -> PathBuf {
         };
     }
     target
-}
-
-/// Whether these are one file, under whatever names.
-#[cfg(unix)]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-/// Whether these are one file, which cannot be told here.
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn standard_output_is(file: &Metadata) -> bool {
-    use std::os::fd::AsFd as _;
-    let output = io::stdout().as_fd().try_clone_to_owned();
-    output
-        .and_then(|output| File::from(output).metadata())
-        .is_ok_and(|output| is_same(&output, file))
-}
-
-#[cfg(not(unix))]
-fn standard_output_is(_: &Metadata) -> bool {
-    false
 }
 
 #[cfg(test)]

@@ -12,17 +12,20 @@ use super::args::{Args, Mode};
 use super::blueprint::ProcessData;
 use super::check::{BadRows, Survey, check};
 use super::doors::Door;
-use super::engine::Engine;
+use super::engine::{Engine, invocation};
 use super::facts::Facts;
 use super::input::Input;
 use super::output::{InUse, Output};
+use super::progress::{Progress, Stage};
+use super::resume::Invocation;
 use super::signals::Signals;
 use super::summary::{counted, grouped};
-use super::terminal::{Progress, Stage, Terminal};
-use super::{journal, open_files};
+use super::terminal::Terminal;
+use super::{journal, open_files, printable, standard_output};
 
 /// What a run needs, checked.
 pub(crate) struct Ready {
+    pub(crate) invocation: Invocation,
     pub(crate) signals: Signals,
     pub(crate) engine: Engine,
     pub(crate) input: Input,
@@ -33,7 +36,7 @@ pub(crate) struct Ready {
     pub(crate) finished: Option<SystemTime>,
 }
 
-/// All that is done before anything runs. Nothing is ready to run under `--check`.
+/// Does everything that precedes the run. Returns `None` under `--check`.
 pub(crate) fn prepare(
     args: &Args,
     runtime: &Runtime,
@@ -43,6 +46,11 @@ pub(crate) fn prepare(
         let _runtime = runtime.enter();
         Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
     };
+    let invocation = invocation(args);
+    // Before a long file is read for nothing.
+    if args.output().is_none() && !args.check {
+        standard_output::check_for_results()?;
+    }
     if args.journal.is_some() && args.mode == Mode::Channel {
         bail!("--journal goes with the streaming door: leave --mode=channel out");
     }
@@ -107,6 +115,7 @@ pub(crate) fn prepare(
         _ => (Output::open(args.output(), &[tasks])?, None),
     };
     Ok(Some(Ready {
+        invocation,
         signals,
         engine,
         input,
@@ -172,7 +181,7 @@ fn journal_in_use(path: &Path) -> anyhow::Result<InUse> {
     Ok(InUse {
         what: "the journal",
         file: fs::metadata(path)
-            .with_context(|| format!("cannot read the journal {}", path.display()))?,
+            .with_context(|| format!("cannot read the journal {}", printable::path(path)))?,
     })
 }
 
@@ -204,6 +213,7 @@ fn show_bytes(terminal: &Terminal, stage: Stage, done: u64, total: Option<u64>) 
     terminal.progress(Progress {
         stage,
         done,
+        replayed: 0,
         total,
         note: String::new(),
     });

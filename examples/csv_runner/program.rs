@@ -11,6 +11,7 @@ use super::doors::{Door, Report, Run, Stopped};
 use super::engine::Engine;
 use super::exit::End;
 use super::prepare::{Ready, prepare};
+use super::printable;
 use super::signals::Signals;
 use super::status::minute;
 use super::summary::grouped;
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         }
     };
     let Ready {
+        invocation,
         signals,
         engine,
         input,
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
     } = ready;
 
     let (rows, superseded, bad) = (survey.rows, survey.superseded.count(), survey.bad.count);
-    let resume = |retry_failed| engine.resume(args, retry_failed);
+    let resume = |retry_failed| engine.resume(args, &invocation, retry_failed);
     let run = Run {
         input,
         survey,
@@ -46,6 +48,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         // With a journal, too, so that it makes no difference to the results.
         collects: args.order == ResultOrder::Input
             && Door::for_rows(rows, args.mode) == Door::Channel,
+        window: args.window.get(),
         failure_limit: args.max_failures.map(|limit| limit.of(rows)),
         output,
         signals: signals.clone(),
@@ -68,6 +71,9 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
 
     let other_run = matches!(report.stopped, Some(Stopped::OtherRun(_)));
     let mut end = end(&report, &engine, &signals, rows, bad);
+    if end == End::Complete && args.fail_if_failed && report.tally.failed > 0 {
+        end = End::RowsFailed;
+    }
     match report.stopped {
         Some(Stopped::Input(error)) => terminal.error(format!("error: {error:#}")),
         Some(Stopped::Engine(why) | Stopped::OtherRun(why)) => {
@@ -89,9 +95,11 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             "{stopped}{failed} rows failed, more than --max-failures allows"
         ));
     }
-    match report.output.finish(end == End::Complete) {
-        Ok(Some(partial)) => terminal.error(format!("the results are in {}", partial.display())),
-        Err(error) if end == End::Complete => {
+    match report.output.finish(end.is_complete()) {
+        Ok(Some(partial)) => {
+            terminal.error(format!("the results are in {}", printable::path(&partial)));
+        }
+        Err(error) if end.is_complete() => {
             terminal.error(format!("error: cannot write the results: {error}"));
             end = End::Failed;
         }
@@ -103,7 +111,12 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
             .tally
             .summary(door.name(), rows, superseded, report.took),
     );
-    let is_cut_off = report.tally.ended() < rows || !matches!(end, End::Complete | End::Partial);
+    // Under `--quiet` too: a run in which nothing succeeds must not look like a success.
+    if let Some(words) = report.tally.only_reason(rows) {
+        terminal.error(words);
+    }
+    let is_cut_off =
+        report.tally.ended() < rows || !(end.is_complete() || matches!(end, End::Partial));
     match (finished, resume(report.failure_limit_hit)) {
         (_, Some(resume)) if is_cut_off && !other_run => terminal.error(resume),
         (Some(finished), _) if report.tally.replayed == rows => {
@@ -119,7 +132,7 @@ fn already_finished(args: &Args, finished: SystemTime) -> String {
     let journal = args.journal.as_deref().unwrap_or(Path::new(""));
     format!(
         "{}: finished {}, results written again; --fresh starts anew",
-        journal.display(),
+        printable::path(journal),
         minute(finished)
     )
 }

@@ -153,6 +153,8 @@ impl<R: Read> Rows<R> {
         // As many fields as the header has, or it would not be here.
         let (id, kind) = (&self.record[self.id_at], &self.record[self.type_at]);
         let id = std::str::from_utf8(id).map_err(|_| Fault::Encoding(TASK_ID))?;
+        // As in the header.
+        let id = id.trim_ascii();
         // `parse` alone would take "+5", which comes back as 5.
         let digits = id.bytes().all(|byte| byte.is_ascii_digit());
         let task_id = match id.parse() {
@@ -286,6 +288,13 @@ mod tests {
         let (good, bad) = read(text);
         assert_eq!(good, [(1, "a \"b\"\r\nc".into()), (u64::MAX, "z".into())]);
         assert!(bad.is_empty());
+    }
+
+    #[test]
+    fn spaces_around_names_and_ids_are_passed_over() {
+        let (good, bad) = read(b" task_id ,\ttask_type\n 1 , a \n\t2,b\n ,c\n1 2,d\n");
+        assert_eq!(good, [(1, " a ".into()), (2, "b".into())]);
+        assert_eq!(bad.len(), 2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: [`Signals`].
+//! SIGINT, SIGTERM and SIGHUP: [`Signals`].
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -7,15 +7,17 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{End, Signal};
+#[cfg(unix)]
+use super::ignored_signals::IgnoredSignals;
 use super::terminal::Terminal;
 
 /// How long a last message may take when the program stops at once.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// What signals have come, and what they do.
+/// The signals so far, and what they do.
 ///
-/// Before tasks run, a signal ends the program. Then the first one shuts the run down, and a second
-/// one ends the program.
+/// Before tasks run, a signal ends the program. After that the first one shuts the run down, and the
+/// second one ends the program.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
     /// Cancelled by the first signal, and by whoever else wants the run to be shut down.
@@ -66,7 +68,10 @@ impl Signals {
             "stopping: requests under way may end within {grace:?}; a second signal stops at once"
         );
         let notes = terminal.clone();
-        tokio::spawn(async move { notes.note_async(note).await });
+        tokio::spawn(async move {
+            notes.end_progress().await;
+            notes.note_async(note).await;
+        });
         let signal = source.next().await;
         let resume = self.running.get().cloned().flatten();
         stop(&terminal, "stopped at once", resume, signal).await;
@@ -76,6 +81,7 @@ impl Signals {
 /// Ends the program, whatever it is doing.
 async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, signal: Signal) -> ! {
     let last_words = async {
+        terminal.end_progress().await;
         terminal.event(words.to_owned()).await;
         if let Some(resume) = resume {
             terminal.said(resume).await;
@@ -85,28 +91,46 @@ async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, signal: 
     std::process::exit(End::Interrupted(signal).code().into());
 }
 
-/// Where signals come from.
+/// Where signals come from. A signal that was ignored at the program's start stays ignored.
 #[cfg(unix)]
 struct Source {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Source {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+
+        let ignored = IgnoredSignals::of_this_process();
+        let listen = |kind: SignalKind| {
+            let heeded = !ignored.contains(kind.as_raw_value());
+            heeded.then(|| signal(kind)).transpose()
+        };
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
         })
     }
 
     async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
+            () = received(&mut self.interrupt) => Signal::Interrupt,
+            () = received(&mut self.terminate) => Signal::Terminate,
+            () = received(&mut self.hangup) => Signal::Hangup,
         }
+    }
+}
+
+/// Returns when the signal comes; never if it is ignored.
+#[cfg(unix)]
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

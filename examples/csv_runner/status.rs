@@ -12,22 +12,31 @@ use orchestrator::journal::JournalStatus;
 
 use super::exit::End;
 use super::facts::ROWS;
+use super::printable::{self, lines, one_line};
 use super::redaction::redact;
+use super::standard_output;
 use super::summary::{counted, grouped};
-use super::terminal::one_line;
 
-/// Says how the run stands whose journal is at this path.
+/// Writes the state of the run in the journal at `path` to standard output.
 pub(crate) fn run(path: &Path) -> End {
     let status = match Journal::status(path) {
         Ok(status) => status,
         Err(error) => {
             // Not by `eprintln!`, which panics if it can't be said.
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let error = error.to_string();
+            let _ = writeln!(io::stderr(), "error: {}", lines(&redact(&error)));
             return End::NothingRan;
         }
     };
     let text = described(&status, SystemTime::now());
-    match write!(io::stdout(), "{}: {text}", path.display()) {
+    let mut output = match standard_output::open() {
+        Ok(output) => output,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: cannot write the status: {error:#}");
+            return End::Failed;
+        }
+    };
+    match output.write_all(format!("{}: {text}", printable::path(path)).as_bytes()) {
         Ok(()) => End::Complete,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => End::ReaderGone,
         Err(error) => {
@@ -75,16 +84,17 @@ fn described(status: &JournalStatus, now: SystemTime) -> String {
             text,
             "    {}: {}: {}",
             grouped(cause.tasks),
-            cause.step,
+            one_line(&cause.step),
             one_line(&message)
         );
     }
     for at in &status.steps {
+        let step = one_line(&at.step);
         if at.ready > 0 {
-            let _ = writeln!(text, "  {} at {}", grouped(at.ready), at.step);
+            let _ = writeln!(text, "  {} at {step}", grouped(at.ready));
         }
         if at.waiting > 0 {
-            let _ = writeln!(text, "  {} waiting for {}", grouped(at.waiting), at.step);
+            let _ = writeln!(text, "  {} waiting for {step}", grouped(at.waiting));
         }
     }
     let unknown = rows.saturating_sub(ended + under_way);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use orchestrator::{TaskError, TaskResult};
 
-use super::terminal::one_line;
+use super::printable::one_line;
 
 /// How many causes are told apart; the others are counted together. It bounds what a server that
 /// fails in ever new words takes in memory.
@@ -54,7 +54,31 @@ impl Tally {
         }
     }
 
-    /// The lines of the closing summary.
+    /// Returns the cause that all failures have in common.
+    fn only_cause(&self) -> Option<&str> {
+        match &*self.causes {
+            [(cause, _)] if self.other_causes == 0 => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// Says that no row succeeded and that all failed for one reason, if that is so.
+    pub(crate) fn only_reason(&self, rows: u64) -> Option<String> {
+        let cause = self.only_cause().filter(|_| self.completed == 0)?;
+        Some(match (self.failed, rows) {
+            (1, 1) => format!("the only row failed: {cause}"),
+            (failed, rows) if failed == rows => {
+                format!("all {} rows failed for one reason: {cause}", grouped(rows))
+            }
+            (failed, _) => format!(
+                "no row succeeded: {} failed for one reason: {cause}",
+                counted(failed, "row")
+            ),
+        })
+    }
+
+    /// Returns the lines of the closing summary. The causes are left out where
+    /// [`only_reason`](Self::only_reason) names them.
     pub(crate) fn summary(&self, door: &str, rows: u64, superseded: u64, took: Duration) -> String {
         let mut text = format!(
             "{} completed, {} failed of {} through the {door} door in {:.1} s",
@@ -72,6 +96,9 @@ impl Tally {
         let unfinished = rows.saturating_sub(self.ended());
         if unfinished > 0 {
             let _ = write!(text, "; {} not finished", grouped(unfinished));
+        }
+        if self.only_reason(rows).is_some() {
+            return text;
         }
         let mut causes: Vec<_> = self.causes.iter().collect();
         causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -145,5 +172,40 @@ mod tests {
         assert_eq!(lines[1], "  3 failed: fetch_data: cause 0");
         assert_eq!(lines[11], "  4 failed for other causes");
         assert_eq!(lines.len(), 12);
+    }
+
+    #[test]
+    fn one_reason_for_all_failures_is_said_once() {
+        let failed = |causes: &[&str], completed| {
+            let mut tally = Tally {
+                completed,
+                ..Tally::default()
+            };
+            for cause in causes {
+                tally.failed += 1;
+                tally.count_cause((*cause).to_owned());
+            }
+            tally
+        };
+        let all = failed(&["s: x", "s: x"], 0);
+        assert_eq!(
+            all.only_reason(2).as_deref(),
+            Some("all 2 rows failed for one reason: s: x")
+        );
+        assert!(
+            !all.summary("channel", 2, 0, Duration::ZERO)
+                .contains("s: x")
+        );
+        assert_eq!(
+            all.only_reason(9).as_deref(),
+            Some("no row succeeded: 2 rows failed for one reason: s: x")
+        );
+        assert_eq!(
+            failed(&["s: x"], 0).only_reason(1).as_deref(),
+            Some("the only row failed: s: x")
+        );
+        assert_eq!(failed(&["s: x"], 1).only_reason(2), None);
+        assert_eq!(failed(&["s: x", "s: y"], 0).only_reason(2), None);
+        assert_eq!(failed(&[], 0).only_reason(0), None);
     }
 }

@@ -1,22 +1,22 @@
 //! The one writer of standard error: [`Terminal`].
 
-use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::{mpsc, oneshot};
 
+use super::printable::lines;
+use super::progress::{Bar, Progress};
 use super::redaction::redact;
 
 /// How many messages may wait to be written. Who sends more waits.
 const WAITING: usize = 1024;
 /// How many messages are written at a time.
 const BATCH: usize = 1024;
-/// Progress is shown no more often than this.
-const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+/// How many bytes of events are written at a time, except for the rest of the last one. An event may
+/// be as long as a row, and would be copied once more for each of 1024 of them.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Takes what is to be shown on standard error: events, messages and progress.
 ///
@@ -45,27 +45,9 @@ enum Message {
     Events(String, oneshot::Sender<()>),
     Line(String),
     Progress(Progress),
+    /// The bar is to go, and not to come back.
+    EndProgress,
     Close,
-}
-
-/// How far the program has come.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    pub(crate) stage: Stage,
-    pub(crate) done: u64,
-    pub(crate) total: Option<u64>,
-    pub(crate) note: String,
-}
-
-/// What the program is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Copies what can be read only once; counted in bytes.
-    Copying,
-    /// Checks the input; counted in bytes.
-    Checking,
-    /// Runs the tasks; counted in rows.
-    Running,
 }
 
 /// Waits for the thread.
@@ -82,9 +64,9 @@ impl Terminal {
     pub(crate) fn start(quiet: bool, progress: bool) -> io::Result<(Self, Closing)> {
         let (messages, to_write) = mpsc::channel(WAITING);
         let bar = if progress && !quiet && io::stderr().is_terminal() {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+            Bar::on_standard_error()
         } else {
-            ProgressBar::hidden()
+            Bar::hidden()
         };
         let (ending, ended) = std::sync::mpsc::channel();
         std::thread::Builder::new()
@@ -154,6 +136,11 @@ impl Terminal {
             let _ = self.messages.try_send(Message::Progress(progress));
         }
     }
+
+    /// Removes the progress bar for good, once the thread gets to it.
+    pub(crate) async fn end_progress(&self) {
+        let _ = self.messages.send(Message::EndProgress).await;
+    }
 }
 
 impl Closing {
@@ -175,49 +162,33 @@ async fn gather(mut events: mpsc::Receiver<Event>, thread: mpsc::Sender<Message>
     while let Some(first) = events.recv().await {
         // Whatever else is ready to run may have something to say, too.
         tokio::task::yield_now().await;
-        batch.push(first);
-        while batch.len() < BATCH
-            && let Ok(event) = events.try_recv()
-        {
-            batch.push(event);
-        }
         let mut lines = String::new();
-        for event in &batch {
+        let mut next = Some(first);
+        while let Some(event) = next {
             lines.push_str(&event.line);
             lines.push('\n');
+            batch.push(event.written);
+            let is_full = batch.len() >= BATCH || lines.len() >= BATCH_BYTES;
+            next = if is_full {
+                None
+            } else {
+                events.try_recv().ok()
+            };
         }
         let (written, done) = oneshot::channel();
         if thread.send(Message::Events(lines, written)).await.is_ok() {
             let _ = done.await;
         }
-        for event in batch.drain(..) {
+        for written in batch.drain(..) {
             // The step may have been dropped.
-            let _ = event.written.send(());
+            let _ = written.send(());
         }
     }
-}
-
-/// A text on one line: control characters, which a terminal might obey, are written out.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    Cow::Owned(line)
 }
 
 /// What the thread works on.
 struct Writer {
-    bar: ProgressBar,
-    stage: Option<Stage>,
-    shown: Instant,
+    bar: Bar,
     /// Whether a write has failed. Nothing is written from then on.
     broken: bool,
     lines: Vec<u8>,
@@ -225,11 +196,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(bar: ProgressBar) -> Self {
+    fn new(bar: Bar) -> Self {
         Self {
             bar,
-            stage: None,
-            shown: Instant::now(),
             broken: false,
             lines: Vec::new(),
             written: Vec::new(),
@@ -240,7 +209,7 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut progress = None;
-            let mut close = false;
+            let (mut end, mut close) = (false, false);
             for message in batch.drain(..) {
                 match message {
                     Message::Events(lines, done) => {
@@ -252,98 +221,41 @@ impl Writer {
                         self.lines.push(b'\n');
                     }
                     Message::Progress(latest) => progress = Some(latest),
+                    Message::EndProgress => end = true,
                     Message::Close => close = true,
                 }
             }
-            if close {
-                self.bar.finish_and_clear();
+            if end || close {
+                self.bar.remove();
             }
             self.write();
             if close {
                 return;
             }
-            if let Some(progress) = progress {
-                self.show(progress);
+            if let Some(progress) = progress
+                && !self.broken
+            {
+                self.bar.show(&progress);
             }
         }
-        self.bar.finish_and_clear();
+        self.bar.remove();
     }
 
+    /// Adds text, without the secrets of URLs and without what a terminal would obey.
     fn push(&mut self, text: &str) {
-        self.lines.extend_from_slice(redact(text).as_bytes());
+        self.lines
+            .extend_from_slice(lines(&redact(text)).as_bytes());
     }
 
     /// Writes all lines at once, and tells those who wait for them.
     fn write(&mut self) {
         if !self.lines.is_empty() && !self.broken {
             let write = || io::stderr().lock().write_all(&self.lines);
-            let written = match self.stage {
-                Some(_) => self.bar.suspend(write),
-                None => write(),
-            };
-            self.broken = written.is_err();
+            self.broken = self.bar.suspend(write).is_err();
         }
         self.lines.clear();
         for done in self.written.drain(..) {
             let _ = done.send(());
-        }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        if self.bar.is_hidden() || self.broken {
-            return;
-        }
-        let changed = self.stage.replace(progress.stage) != Some(progress.stage);
-        if !changed && self.shown.elapsed() < PROGRESS_EVERY {
-            return;
-        }
-        self.shown = Instant::now();
-        if changed {
-            self.bar.set_style(style(progress.stage));
-            match progress.total {
-                Some(total) => self.bar.set_length(total),
-                None => self.bar.unset_length(),
-            }
-            self.bar.reset();
-        }
-        self.bar.set_message(progress.note);
-        self.bar.set_position(progress.done);
-    }
-}
-
-/// How the bar looks, in the words of `indicatif`.
-fn template(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Copying => "copying the input: {bytes}",
-        Stage::Checking => "checking {wide_bar} {bytes}/{total_bytes}",
-        Stage::Running => "{wide_bar} {human_pos}/{human_len} rows, {rate}, {eta} left{msg}",
-    }
-}
-
-/// How the bar looks.
-fn style(stage: Stage) -> ProgressStyle {
-    // A template that does not parse costs the looks, and nothing else.
-    let style = ProgressStyle::with_template(template(stage))
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
-        // Where it cannot be shown it is left out.
-        let _ = write!(to, "{:.0}/s", state.per_sec());
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_written_out() {
-        assert_eq!(one_line("a\r\nb\u{1b}[2Jé"), "a\\r\\nb\\u{1b}[2Jé");
-    }
-
-    #[test]
-    fn every_stage_has_a_look() {
-        for stage in [Stage::Copying, Stage::Checking, Stage::Running] {
-            ProgressStyle::with_template(template(stage)).unwrap();
         }
     }
 }

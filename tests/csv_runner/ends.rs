@@ -55,6 +55,54 @@ fn as_many_failures_as_allowed_stop_nothing() {
 }
 
 #[test]
+fn a_failed_row_is_exit_code_5_when_that_is_asked_for() {
+    let server = Server::start(|request| match request {
+        1 => Answer::status(404),
+        _ => Answer::OK,
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("results.csv");
+    let url = server.url();
+    let arguments = [
+        "--delay=0s",
+        "--concurrency=1",
+        "--fail-if-failed",
+        "--url",
+        &url,
+        "-o",
+        output.to_str().unwrap(),
+    ];
+    let done = run(&arguments, tasks(0..3));
+    assert_eq!(done.code(), Some(5), "{done:?}");
+    // All rows ran, so the results are complete.
+    let expected = "task_id,final_status,error_info\n\
+        0,Completed,\n1,Failed,fetch_data: HTTP 404 Not Found (1 attempt)\n2,Completed,\n";
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), expected);
+    assert!(!done.stderr.contains("partial"), "{done:?}");
+
+    let done = run(&arguments, tasks(0..3));
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let done = run(&arguments, "task_id,task_type\nx,bad\n");
+    assert_eq!(done.code(), Some(2), "{done:?}");
+}
+
+#[test]
+fn a_run_without_any_success_says_so_under_quiet() {
+    // Nobody listens there.
+    let arguments = [
+        "--delay=0s",
+        "--retries=0",
+        "--url=http://127.0.0.1:1/",
+        "--quiet",
+    ];
+    let done = run(&arguments, tasks(0..7));
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    let said = "all 7 rows failed for one reason: fetch_data: cannot connect: Connection refused";
+    assert!(done.stderr.starts_with(said), "{done:?}");
+    assert_eq!(done.stderr.lines().count(), 1, "{done:?}");
+}
+
+#[test]
 fn arguments_that_are_not_right_run_nothing() {
     let url = "--url=http://127.0.0.1:1/";
     for arguments in [
@@ -68,6 +116,9 @@ fn arguments_that_are_not_right_run_nothing() {
         &["--retries", "-1"],
         &["--url", "no address"],
         &["--offline", url],
+        &["--max-failures", "-1"],
+        &["--concurrency", "ten"],
+        &["statsu", "run.db"],
         &["one.csv", "two.csv"],
     ] {
         let done = run(arguments, tasks([1]));
@@ -114,6 +165,57 @@ fn a_program_that_cannot_start_says_so() {
     let done = run_with(in_shell(script, &["--offline"]), b"");
     assert_eq!(done.code(), Some(2), "{done:?}");
     assert!(done.stderr.starts_with("error: cannot start: "), "{done:?}");
+}
+
+/// A user that has no other process, so that its limit of processes counts this one alone. None if
+/// this test may not change users.
+#[cfg(target_os = "linux")]
+fn another_user() -> Option<u32> {
+    rustix::process::geteuid()
+        .is_root()
+        .then_some(3_000_000_000 + std::process::id())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_that_cannot_be_started_are_an_error_and_no_hang() {
+    use std::os::unix::process::CommandExt as _;
+
+    let kept = crate::kept::Kept::with_rows(50);
+    let folder = kept.path(".");
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&folder, anybody).unwrap();
+    let user = another_user();
+    let mut ran = 0;
+    let limits = if user.is_some() { 1..64 } else { 1..2 };
+    for limit in limits {
+        // A shell's name of the option is one or the other.
+        let script =
+            format!(r#"ulimit -u {limit} 2>/dev/null || ulimit -p {limit}; exec "$0" "$@""#);
+        let arguments = ["--offline", "--delay=0s", "--journal=run.db", "tasks.csv"];
+        let mut command = in_shell(&script, &arguments);
+        command
+            .env("TOKIO_WORKER_THREADS", "2")
+            .current_dir(&folder);
+        if let Some(user) = user {
+            command.uid(user).gid(user);
+        }
+        let done = Running::start(command).finish();
+        if user.is_some() && matches!(done.code(), Some(126 | 127)) {
+            // The program is where no other user may read it, as below `/root`.
+            return;
+        }
+        if done.code() == Some(0) {
+            assert_eq!(done.rows().len(), 50, "{done:?}");
+            ran = limit;
+            break;
+        }
+        assert_eq!(done.code(), Some(2), "{limit}: {done:?}");
+        let said = "error: cannot start: this process may not have 12 threads";
+        assert!(done.stderr.starts_with(said), "{limit}: {done:?}");
+    }
+    // The main thread and the others.
+    assert!(user.is_none() || ran == 13, "{ran}");
 }
 
 #[test]

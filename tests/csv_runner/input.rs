@@ -37,6 +37,7 @@ fn every_way_to_write_rows() {
         "\n\ntask_id,task_type\n\n1,a\n\r\n\n18446744073709551615,b\n\n\n",
         "task_type,task_id\na,1\nb,18446744073709551615\n",
         "x,task_type,y,task_id\n,a,,1\n9,b,\"8\n8\",18446744073709551615\n",
+        " task_id ,task_type\n 1,a\n\t18446744073709551615 ,b\n",
         "\"task_id\",\"task_type\"\n\"1\",\"a\"\n18446744073709551615,\"b\"\n",
         "task_id,task_type\n01,\"several\r\nlines, \"\"quoted\"\"\"\n18446744073709551615,\n",
     ] {
@@ -63,7 +64,8 @@ fn bad_rows_are_named_and_nothing_runs() {
         ("-1,a", format!("line 3, column task_id: \"-1\" {number}")),
         ("+1,a", format!("line 3, column task_id: \"+1\" {number}")),
         ("1.0,a", format!("line 3, column task_id: \"1.0\" {number}")),
-        (" 1,a", format!("line 3, column task_id: \" 1\" {number}")),
+        ("1 1,a", format!("line 3, column task_id: \"1 1\" {number}")),
+        (" ,a", format!("line 3, column task_id: \"\" {number}")),
         (
             "18446744073709551616,a",
             format!("line 3, column task_id: \"18446744073709551616\" {number}"),
@@ -102,6 +104,23 @@ fn lines_are_those_of_an_editor() {
     refused(
         "\u{feff}task_id,task_type\r\n1,\"a\r\nb\"\r\n\r\n\r\nx,c\r\n",
         "line 6, column",
+    );
+}
+
+#[test]
+fn a_file_that_is_not_csv_in_utf_8_is_named_as_what_it_is() {
+    let utf_16: Vec<u8> = "\u{feff}task_id,task_type\n1,a\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    refused(
+        &utf_16,
+        "standard input: it is UTF-16, not UTF-8: convert it first",
+    );
+    refused(&utf_16[2..], "it is UTF-16, not UTF-8");
+    refused(
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x2c",
+        "it is compressed by gzip: decompress it first",
     );
 }
 
@@ -278,13 +297,21 @@ fn a_file_that_is_replaced_under_way_is_still_the_same_file() {
     assert_eq!(done.rows().len(), 2_000);
 }
 
-/// The most memory, in KiB, that the program took for its check of so many rows.
+/// The most memory, in KiB, that the program took for its check of this many rows.
 #[cfg(target_os = "linux")]
 fn memory_of_check(rows: u64) -> u64 {
     // Ids in no order, so that neither their order nor their density helps.
     let ids = (0..rows).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let many = file(tasks(ids));
-    let running = Running::start(csv_runner(&["--check", many.path().to_str().unwrap()]));
+    memory(&["--check"], tasks(ids))
+}
+
+/// The most memory, in KiB, that the program took with these arguments on these tasks.
+#[cfg(target_os = "linux")]
+fn memory(arguments: &[&str], tasks: impl AsRef<[u8]>) -> u64 {
+    let many = file(tasks);
+    let mut command = csv_runner(arguments);
+    command.arg(many.path());
+    let running = Running::start(command);
     let status = format!("/proc/{}/status", running.child.id());
     let mut most = 0;
     wait_until("it has ended", || {
@@ -299,6 +326,22 @@ fn memory_of_check(rows: u64) -> u64 {
     });
     assert_eq!(running.finish().code(), Some(0));
     most
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn rows_are_read_ahead_no_further_than_the_window() {
+    // 12 MB of rows, of which four may be in flight.
+    let of = |rows: u64| {
+        let kind = "x".repeat(20_000);
+        let mut text = String::from("task_id,task_type\n");
+        text.extend((0..rows).map(|row| format!("{row},{kind}\n")));
+        text
+    };
+    let arguments = ["--offline", "--delay=0s", "--quiet", "--window=4"];
+    let arguments = [&arguments[..], &["--mode=streaming"]].concat();
+    let (few, many) = (memory(&arguments, of(40)), memory(&arguments, of(600)));
+    assert!(many < few + 6_500, "{few} KiB, {many} KiB");
 }
 
 #[test]

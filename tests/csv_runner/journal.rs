@@ -1,9 +1,11 @@
 //! `--journal`: runs that are gone on with.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
-use crate::cli::{Finished, in_shell, run, run_with, wait_until};
+use crate::cli::{Finished, Running, csv_runner, in_shell, run, run_with, wait_until};
 use crate::kept::Kept;
 use crate::server::{Answer, Server};
 
@@ -250,6 +252,103 @@ fn an_interruption_says_how_to_go_on() {
         let results = fs::read_to_string(kept.path("all 'the' results")).unwrap();
         assert_eq!(results.lines().count(), 6);
     }
+}
+
+/// Runs this script on a journal until four of five rows are fetched, and interrupts it.
+fn interrupted(kept: &Kept, server: &Server, script: &str) -> Finished {
+    let arguments = [
+        "--journal=run.db",
+        "--delay=0s",
+        "--grace=0s",
+        "--quiet",
+        "--concurrency=1",
+    ];
+    let mut command = in_shell(script, &arguments);
+    command.current_dir(kept.path("."));
+    let before = server.requests().len();
+    let running = Running::start(command);
+    wait_until("four are fetched", || server.requests().len() == before + 4);
+    std::thread::sleep(COMMITTED);
+    running.signal("INT");
+    let stopped = running.finish();
+    assert_eq!(stopped.code(), Some(130), "{stopped:?}");
+    stopped
+}
+
+fn hangs_at_the_fourth() -> Server {
+    Server::start(|request| match request {
+        3 => Answer::Hang,
+        _ => Answer::OK,
+    })
+}
+
+#[test]
+fn the_proposed_command_destroys_nothing_that_was_in_the_output_before() {
+    for script in [
+        r#"exec "$0" "$@" tasks.csv --url "$URL" >> all.csv"#,
+        r#"exec > all.csv; echo precious; exec "$0" "$@" tasks.csv --url "$URL""#,
+    ] {
+        let server = hangs_at_the_fourth();
+        let kept = Kept::with_rows(5);
+        fs::write(kept.path("all.csv"), "precious\n").unwrap();
+        let script = format!("URL={}; {script}", server.url());
+        let stopped = interrupted(&kept, &server, &script);
+        let said = "all results are written again, so send them to a new file by >";
+        assert!(stopped.stderr.contains(said), "{stopped:?}");
+        let before = fs::read(kept.path("all.csv")).unwrap();
+        assert!(before.starts_with(b"precious\n"));
+
+        let done = paste(&kept, &stopped);
+        assert_eq!(done.rows().len(), 5, "{done:?}");
+        assert_eq!(fs::read(kept.path("all.csv")).unwrap(), before);
+    }
+}
+
+#[test]
+fn the_proposed_command_has_the_url_of_the_environment() {
+    let server = hangs_at_the_fourth();
+    let kept = Kept::with_rows(5);
+    let url = server.url();
+    let script = format!(r#"CSV_RUNNER_URL={url} exec "$0" "$@" -o results.csv tasks.csv"#);
+    let stopped = interrupted(&kept, &server, &script);
+    let done = paste(&kept, &stopped);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(
+        fs::read_to_string(kept.path("results.csv"))
+            .unwrap()
+            .lines()
+            .count(),
+        6
+    );
+}
+
+#[test]
+fn the_proposed_command_has_names_of_any_bytes() {
+    let server = hangs_at_the_fourth();
+    let kept = Kept::with_rows(5);
+    let name = |bytes: &[u8]| kept.path(".").join(OsStr::from_bytes(bytes));
+    let (input, output) = (name(b"t\xff '\n.csv"), name(b"r\xe2\x80\xae\x1b[2J.csv"));
+    fs::rename(kept.path("tasks.csv"), &input).unwrap();
+    let arguments = [
+        "--journal=run.db",
+        "--delay=0s",
+        "--grace=0s",
+        "--concurrency=1",
+    ];
+    let mut command = csv_runner(&arguments);
+    command
+        .args(["--url", &server.url(), "-o"])
+        .arg(&output)
+        .arg(&input);
+    command.current_dir(kept.path("."));
+    let running = Running::start(command);
+    wait_until("four are fetched", || server.requests().len() == 4);
+    std::thread::sleep(COMMITTED);
+    running.signal("INT");
+    let stopped = running.finish();
+    let done = paste(&kept, &stopped);
+    assert_eq!(done.code(), Some(0), "{done:?}");
+    assert_eq!(fs::read_to_string(&output).unwrap().lines().count(), 6);
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! SIGINT and SIGTERM, once and twice.
+//! SIGINT, SIGTERM and SIGHUP, once and twice, and ignored.
 
 use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::cli::{Running, csv_runner, tasks, wait_until};
+use crate::cli::{Running, csv_runner, in_shell, tasks, wait_until};
 use crate::server::{Answer, Server};
 
-const CODES: [(&str, i32); 2] = [("INT", 130), ("TERM", 143)];
+const CODES: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
 /// Starts the program on a file of tasks that are fetched from this server.
 fn start(server: &Server, arguments: &[&str], rows: u64) -> (Running, tempfile::NamedTempFile) {
@@ -185,4 +185,38 @@ fn an_interrupted_run_keeps_a_partial_file() {
     assert!(!output.exists());
     let partial = fs::read_to_string(folder.path().join("results.csv.partial")).unwrap();
     assert_eq!(partial.lines().count(), 4, "{partial}");
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    for (ignored, other, code) in [("HUP", "TERM", 143), ("INT", "HUP", 129)] {
+        // As `nohup` does, and a script's `&`.
+        let server = Server::start(|request| match request {
+            0 => Answer::Hang,
+            _ => Answer::OK,
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), tasks(0..10)).unwrap();
+        let script = format!(r#"trap '' {ignored}; exec "$0" "$@""#);
+        let url = server.url();
+        let arguments = [
+            "--delay=0s",
+            "--grace=300ms",
+            "--timeout=60s",
+            "--url",
+            &url,
+        ];
+        let mut command = in_shell(&script, &arguments);
+        command.arg(file.path());
+        let running = Running::start(command);
+        wait_until("all are fetched", || server.requests().len() == 10);
+        std::thread::sleep(Duration::from_millis(100));
+        running.signal(ignored);
+        running.signal(other);
+        let done = running.finish();
+        // Had the first one been heeded, the second one would have stopped the program at once.
+        assert_eq!(done.code(), Some(code), "{done:?}");
+        assert_eq!(done.rows().len(), 9, "{done:?}");
+        assert!(!done.stderr.contains("stopped at once"), "{done:?}");
+    }
 }

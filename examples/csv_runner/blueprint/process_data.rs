@@ -7,7 +7,8 @@ use orchestrator::blueprint;
 use reqwest::{Client, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
-use super::super::terminal::{Terminal, one_line};
+use super::super::printable::one_line;
+use super::super::terminal::Terminal;
 use super::fetch::fetch;
 use super::status_code;
 

@@ -247,10 +247,11 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {
+    /// What caused the cause: the message has that one in it.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
-            Kind::Io(_, source) => Some(source),
-            Kind::Sqlite(_, source) => Some(source),
+            Kind::Io(_, cause) => cause.source(),
+            Kind::Sqlite(_, cause) => cause.source(),
             _ => None,
         }
     }

@@ -155,7 +155,8 @@ pub(crate) struct Fetching {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(crate) delay: Duration,
 
-    /// How long one request may take
+    /// How long one request may take. Connecting gets half of that, at most 30 s, shared by the addresses
+    /// of the host
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 

@@ -10,7 +10,7 @@ use reqwest::Url;
 use tokio::runtime::Runtime;
 
 use super::args::{Args, Fetching};
-use super::blueprint::{ProcessData, client};
+use super::blueprint::{HttpClient, ProcessData};
 use super::offline;
 use super::resume::{Redirected, advice};
 use super::signals::Signals;
@@ -121,7 +121,7 @@ pub(crate) fn blueprint(
         None => offline_url(runtime, terminal)?,
     };
     Ok(ProcessData {
-        http: client(&url, concurrency, fetching.offline)?,
+        http: HttpClient::new(&url, concurrency, fetching.timeout, fetching.offline)?,
         url,
         timeout: fetching.timeout,
         retries: fetching.retries,

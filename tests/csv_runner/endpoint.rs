@@ -88,6 +88,36 @@ fn a_connection_that_is_closed_is_told() {
 }
 
 #[test]
+fn a_new_connection_that_is_closed_costs_an_attempt() {
+    let server = Server::always(Answer::Close);
+    let message = "the request failed: connection closed before message completed (1 attempt)";
+    fails(&server, &["--retries=0"], message);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_reused_connection_that_breaks_costs_no_attempt() {
+    for answer in [Answer::ResetNext, Answer::CloseNext] {
+        let server = Server::always(answer.clone());
+        let url = server.url();
+        let arguments = [
+            "--retries=0",
+            "--delay=0s",
+            "--concurrency=4",
+            "--url",
+            &url,
+        ];
+        let done = run(&arguments, tasks(0..200));
+        let failed = done
+            .rows()
+            .into_iter()
+            .find(|row| !row.ends_with(",Completed,"));
+        assert_eq!(failed, None, "{answer:?}: {}", done.stderr);
+        assert_eq!(server.requests().len(), 200);
+    }
+}
+
+#[test]
 fn a_connection_that_is_refused_is_told() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

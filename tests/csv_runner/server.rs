@@ -17,6 +17,10 @@ pub(crate) enum Answer {
     Hang,
     /// Nothing, and the connection is closed.
     Close,
+    /// 200, and the connection is reset by the first byte of its next request.
+    ResetNext,
+    /// 200, and the connection is closed after its next request.
+    CloseNext,
     /// 200 and less of a body than was promised.
     BreakOff,
     /// 200 and a body without an end.
@@ -103,7 +107,8 @@ fn serve(connection: &TcpStream, log: &Mutex<Vec<Request>>, script: &Script) -> 
             log.push(Request { head, at });
             log.len() - 1
         };
-        match script(number) {
+        let answer = script(number);
+        match answer {
             Answer::Status(status, headers) => {
                 write!(
                     to,
@@ -120,6 +125,17 @@ fn serve(connection: &TcpStream, log: &Mutex<Vec<Request>>, script: &Script) -> 
                 return Ok(());
             }
             Answer::Close => return Ok(()),
+            Answer::ResetNext | Answer::CloseNext => {
+                to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes")?;
+                if matches!(answer, Answer::CloseNext) {
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") && from.read_line(&mut head)? > 0 {}
+                } else {
+                    // Closing a connection with unread bytes resets it.
+                    connection.peek(&mut [0])?;
+                }
+                return Ok(());
+            }
             Answer::BreakOff => {
                 return to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nyes");
             }

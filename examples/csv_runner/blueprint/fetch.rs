@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::anyhow;
 use orchestrator::{permanent, retry_after};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
+
+use super::http::HttpClient;
 
 /// The longest body that is read.
 const LONGEST_BODY: u64 = 1024 * 1024;
@@ -19,9 +21,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 ///
 /// If there is no whole answer, or none of success. Those that another request will not mend are
 /// marked [`permanent`]. No message contains the URL, which may hold a password.
-pub(super) async fn fetch(http: &Client, url: &Url) -> anyhow::Result<StatusCode> {
-    let request = http.get(url.clone());
-    let response = request.send().await.map_err(no_answer)?;
+pub(super) async fn fetch(http: &HttpClient, url: &Url) -> anyhow::Result<StatusCode> {
+    let response = http.get(url).await.map_err(no_answer)?;
     let status = response.status();
     if !status.is_success() {
         return Err(refused(status, response.headers()));

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orchestrator::blueprint;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
 use super::super::terminal::{Terminal, one_line};
 use super::fetch::fetch;
+use super::http::HttpClient;
 use super::status_code;
 
 /// A row of the tasks.
@@ -29,7 +30,7 @@ pub(crate) struct Fetched {
 
 /// What is done for a row: fetch, wait, report.
 pub(crate) struct ProcessData {
-    pub(crate) http: Client,
+    pub(crate) http: HttpClient,
     /// May hold a password, so there is no `Debug` here.
     pub(crate) url: Url,
     pub(crate) timeout: Duration,

@@ -118,3 +118,18 @@ fn a_proxy_is_asked_if_the_environment_names_one() {
             .starts_with("GET http://endpoint.invalid/ ")
     );
 }
+
+#[test]
+fn a_redirect_to_another_host_learns_nothing_of_the_url() {
+    let to = Server::always(Answer::OK);
+    // Another host, by its name.
+    let location = format!("location: http://localhost:{}/", to.address().port());
+    let from = Server::always(Answer::with_header(302, &location));
+    let url = format!("http://gandalf:mellon@{}/?token=precious", from.address());
+    let done = run(&["--delay=0s", "--url", &url], tasks([1]));
+    assert_eq!(done.rows(), ["1,Completed,"], "{done:?}");
+    let head = to.requests()[0].head.to_lowercase();
+    for word in ["referer", "authorization", "gandalf", "mellon", "precious"] {
+        assert!(!head.contains(word), "{head}");
+    }
+}

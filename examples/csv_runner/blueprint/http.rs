@@ -93,6 +93,8 @@ fn build(
 fn settings(timeout: Duration) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("csv_runner/", env!("CARGO_PKG_VERSION")))
+        // It would carry the query, which may hold a secret, to the host of a redirect.
+        .referer(false)
         .connect_timeout((timeout / 2).min(LONGEST_CONNECT))
         .connector_layer(NoteOpened)
 }

@@ -11,7 +11,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use humantime::parse_duration;
+use orchestrator::Rate;
 use reqwest::Url;
+
+use super::rate::parse_rate;
 
 const DEFAULT_URL: &str = "https://httpbin.org/get";
 const URL_VARIABLE: &str = "CSV_RUNNER_URL";
@@ -57,7 +60,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) fetching: Fetching,
 
-    /// The most requests and reports under way at once; a task that waits does not count
+    /// The most requests at once; one more step may report a row. A task that waits does not count
     /// [default: 100]. With --restate: the most tasks at the server, waiting or not [default: 10000]
     #[arg(long, value_name = "N", value_parser = parse_count)]
     concurrency: Option<NonZeroUsize>,
@@ -104,7 +107,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "INGRESS",
-        conflicts_with_all = ["journal", "url", "offline", "delay", "timeout", "retries"]
+        conflicts_with_all = ["journal", "url", "offline", "delay", "timeout", "retries", "rate", "max_throttle"]
     )]
     pub(crate) restate: Option<String>,
 
@@ -135,7 +138,7 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Run rows for a Restate server, until SIGINT or SIGTERM
-    Worker(Worker),
+    Worker(Box<Worker>),
 }
 
 /// What is done for a row.
@@ -160,10 +163,19 @@ pub(crate) struct Fetching {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
-    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
-    /// server's Retry-After (at most 5 minutes) or else a growing pause
+    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after a growing
+    /// pause
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
+
+    /// The most requests in a time, evenly spread, such as 20/s or 100/m [default: no limit]
+    #[arg(long, value_name = "N/TIME", value_parser = parse_rate)]
+    pub(crate) rate: Option<Rate>,
+
+    /// A 429 or 503 with Retry-After (at most 5 minutes) holds back all requests for that time, and is no
+    /// attempt of --retries. If a request is held back for longer than this, it is one
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_duration)]
+    pub(crate) max_throttle: Duration,
 }
 
 /// The options of a worker.
@@ -190,7 +202,7 @@ pub(crate) struct Worker {
     #[command(flatten)]
     pub(crate) fetching: Fetching,
 
-    /// The most requests and reports under way at once; a task that waits does not count
+    /// The most requests at once; one more step may report a row. A task that waits does not count
     #[arg(long, value_name = "N", default_value = "100", value_parser = parse_count)]
     pub(crate) concurrency: NonZeroUsize,
 

@@ -10,7 +10,7 @@
 //! - [`program`]: the whole, from arguments to exit code; [`prepare`]: what is done before anything runs
 //! - [`engine`]: what drives the tasks, this process or the workers of a server
 //! - [`doors`]: the run: tasks in, results out
-//! - [`args`], [`exit`], [`signals`]: the command line, exit codes, and being told to stop
+//! - [`args`], [`rate`], [`exit`], [`signals`]: the command line, exit codes, and signals to stop
 //! - [`input`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over the tasks file
 //! - [`tasks`]: the second one
 //! - [`output`], [`collected`]: the results
@@ -35,6 +35,7 @@ mod output;
 mod prepare;
 mod program;
 mod quotes;
+mod rate;
 mod redaction;
 mod resume;
 mod rows;

@@ -173,23 +173,6 @@ fn retry_after_is_waited_for() {
 }
 
 #[test]
-fn other_rows_go_on_while_one_row_waits_for_retry_after() {
-    let server = Server::start(|request| match request {
-        0 => Answer::with_header(429, "retry-after: 2"),
-        _ => Answer::OK,
-    });
-    let url = server.url();
-    let done = run(
-        &["--concurrency=1", "--delay=0s", "--url", &url],
-        tasks(0..20),
-    );
-    assert_eq!(done.rows().len(), 20, "{done:?}");
-    let requests = server.requests();
-    assert!(requests[19].at - requests[0].at < Duration::from_secs(1));
-    assert!(requests[20].at - requests[0].at >= Duration::from_millis(1_990));
-}
-
-#[test]
 fn some_rows_may_fail() {
     let server = Server::start(|request| match request % 3 {
         0 => Answer::status(404),

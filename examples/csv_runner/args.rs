@@ -33,6 +33,9 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 /// input); 3 it ran, but rows were skipped or a failure limit was hit; 4 the journal could not be
 /// written, which stopped the run; 130 or 143 interrupted; 141 the reader of the results went away.
 ///
+/// The environment may name proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, and NO_PROXY for exceptions
+/// (hosts, domains, addresses, networks, each with or without a port, or `*`).
+///
 /// With --restate, rows are run by the workers of a Restate server: processes of `csv_runner worker`,
 /// which have the options of what is fetched, and from where.
 #[derive(Parser)]
@@ -163,8 +166,8 @@ pub(crate) struct Fetching {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
-    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after a growing
-    /// pause
+    /// How often a request is repeated on connection errors (except refused certificates), timeouts, 408,
+    /// 421, 425, 429 and 5xx, after a growing pause
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +12,10 @@ use std::time::{Duration, Instant};
 pub(crate) enum Answer {
     /// This status, with these headers and a short body.
     Status(u16, String),
+    /// This status, and a body of this length in a packet of its own.
+    BodyLater(u16, usize),
+    /// This status, and no body although one is promised.
+    NoBody(u16),
     /// 200 after a while.
     After(Duration),
     /// Nothing, ever.
@@ -52,6 +57,7 @@ type Script = dyn Fn(usize) -> Answer + Send + Sync;
 pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -61,14 +67,21 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let requests = Arc::default();
         let (log, script): (_, Arc<Script>) = (Arc::clone(&requests), Arc::new(script));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let opened = Arc::clone(&connections);
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                opened.fetch_add(1, Ordering::Relaxed);
                 let (log, script) = (Arc::clone(&log), Arc::clone(&script));
                 // An error is the client's, which closed the connection.
                 thread::spawn(move || serve(&connection, &log, &*script));
             }
         });
-        Self { address, requests }
+        Self {
+            address,
+            requests,
+            connections,
+        }
     }
 
     /// A server that answers all requests alike.
@@ -83,6 +96,11 @@ impl Server {
     /// Where it listens, without a scheme.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections were opened so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// The requests so far.
@@ -114,6 +132,20 @@ fn serve(connection: &TcpStream, log: &Mutex<Vec<Request>>, script: &Script) -> 
                     to,
                     "HTTP/1.1 {status} Said\r\n{headers}content-length: 2\r\n\r\nno"
                 )?;
+            }
+            Answer::BodyLater(status, length) => {
+                write!(
+                    to,
+                    "HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n\r\n"
+                )?;
+                thread::sleep(Duration::from_millis(5));
+                to.write_all(&vec![b'x'; length])?;
+            }
+            Answer::NoBody(status) => {
+                write!(to, "HTTP/1.1 {status} Said\r\ncontent-length: 9\r\n\r\n")?;
+                // Until the client gives up.
+                from.read_line(&mut String::new())?;
+                return Ok(());
             }
             Answer::After(pause) => {
                 thread::sleep(pause);

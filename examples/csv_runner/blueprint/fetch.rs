@@ -74,8 +74,11 @@ impl Endpoint {
             let Some(turn) = self.turn(&mut place, cx).await else {
                 return Err(Unfetched::ShutDown);
             };
-            let (status, pause) = match self.request(&turn).await {
-                Ok(status) => return Ok(status),
+            let (status, pause) = match request(&self.http, &self.url, self.timeout).await {
+                Ok(status) => {
+                    turn.succeeded();
+                    return Ok(status);
+                }
                 Err(Failure::Failed(error)) => return Err(Unfetched::Failed(error)),
                 Err(Failure::Throttled { status, pause }) => (status, pause),
             };
@@ -110,17 +113,5 @@ impl Endpoint {
             () = cx.cancellation().cancelled_owned() => None,
             turn = place.turn() => Some(turn),
         }
-    }
-
-    /// Sends one request, within the timeout.
-    async fn request(&self, turn: &Turn<'_>) -> Result<StatusCode, Failure> {
-        let answer = request(&self.http, &self.url);
-        let Ok(answer) = tokio::time::timeout(self.timeout, answer).await else {
-            return Err(anyhow!("timed out after {:?}", self.timeout).into());
-        };
-        if answer.is_ok() {
-            turn.succeeded();
-        }
-        answer
     }
 }

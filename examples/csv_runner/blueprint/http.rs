@@ -5,10 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::{Client, ClientBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, Proxy, Response, Url};
 use rustls::crypto::ring;
 
 use super::opened::{ConnectionId, NoteOpened, opened_by};
+use super::proxy::Proxies;
 
 /// The longest time that connecting may take.
 const LONGEST_CONNECT: Duration = Duration::from_secs(30);
@@ -35,7 +36,8 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// If TLS cannot be set up, for example because this machine has no certificates.
+    /// If the environment names a proxy that is malformed, or if TLS cannot be set up, for example because
+    /// this machine has no certificates.
     pub(crate) fn new(
         url: &Url,
         concurrency: usize,
@@ -43,9 +45,20 @@ impl HttpClient {
         offline: bool,
     ) -> anyhow::Result<Self> {
         install_crypto();
+        let proxies = if offline {
+            None
+        } else {
+            Proxies::from_environment(|name| std::env::var_os(name))?
+        };
         let with_idle = |idle| {
             build(url, offline, || {
-                settings(timeout).pool_max_idle_per_host(idle)
+                let settings = settings(timeout).pool_max_idle_per_host(idle);
+                match proxies.clone() {
+                    Some(proxies) => {
+                        settings.proxy(Proxy::custom(move |url| proxies.intercept(url)))
+                    }
+                    None => settings.no_proxy(),
+                }
             })
         };
         let clients = with_idle(concurrency).and_then(|pooled| {
@@ -81,7 +94,7 @@ fn build(
 ) -> reqwest::Result<Client> {
     let without_certificates = |builder: ClientBuilder| builder.tls_certs_only([]).build();
     if offline {
-        return without_certificates(settings().no_proxy());
+        return without_certificates(settings());
     }
     match settings().build() {
         // A machine without certificates can still fetch over plain HTTP.

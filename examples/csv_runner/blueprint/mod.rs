@@ -1,9 +1,11 @@
 //! What is done for a row: [`ProcessData`].
 
+mod certificate;
 mod fetch;
 mod http;
 mod opened;
 mod process_data;
+mod proxy;
 mod request;
 mod retry_after;
 mod status_code;

@@ -5,14 +5,20 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use orchestrator::{permanent, retry_after};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode, Url};
+use tokio::time::{Instant, timeout_at};
 
+use super::certificate::refused_certificate;
 use super::http::HttpClient;
 use super::retry_after::pause_asked_for;
 
 /// The longest body that is read.
 const LONGEST_BODY: u64 = 1024 * 1024;
+/// The longest body of an error that is read.
+const LONGEST_ERROR_BODY: u64 = 64 * 1024;
+/// The longest time for which the body of an error is read.
+const LONGEST_DRAIN: Duration = Duration::from_secs(1);
 
 /// How a request fails.
 #[derive(Debug)]
@@ -30,20 +36,41 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// Sends `GET url`, and reads the body of the answer to its end.
+/// Sends `GET url`, and reads the body of the answer to its end, within `timeout`.
 ///
 /// # Errors
 ///
 /// If there is no whole answer, or it is not a success. No message contains the URL, which may hold a
 /// password.
-pub(super) async fn request(http: &HttpClient, url: &Url) -> Result<StatusCode, Failure> {
-    let response = http.get(url).await.map_err(no_answer)?;
+pub(super) async fn request(
+    http: &HttpClient,
+    url: &Url,
+    timeout: Duration,
+) -> Result<StatusCode, Failure> {
+    let deadline = deadline(timeout);
+    let timed_out = |_| anyhow!("timed out after {timeout:?}");
+    let answer = timeout_at(deadline, http.get(url))
+        .await
+        .map_err(timed_out)?;
+    let response = answer.map_err(no_answer)?;
     let status = response.status();
     if !status.is_success() {
-        return Err(refused(status, response.headers()));
+        let failure = refused(status, response.headers());
+        let soon = deadline.min(Instant::now() + LONGEST_DRAIN);
+        // The answer is known, whatever becomes of its body.
+        let _ = timeout_at(soon, drain(response)).await;
+        return Err(failure);
     }
-    read(response).await?;
+    timeout_at(deadline, read(response))
+        .await
+        .map_err(timed_out)??;
     Ok(status)
+}
+
+fn deadline(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + YEAR)
 }
 
 /// Reads the body and drops it, so that the connection can be used again.
@@ -56,6 +83,21 @@ async fn read(mut response: Response) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Reads the body of an error, so that the connection can be used again, unless a new connection costs less.
+async fn drain(mut response: Response) {
+    let mut length = response.content_length().unwrap_or(0);
+    if length > LONGEST_ERROR_BODY {
+        return;
+    }
+    length = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        length += chunk.len() as u64;
+        if length > LONGEST_ERROR_BODY {
+            return;
+        }
+    }
 }
 
 /// Describes why there is no whole answer.
@@ -73,8 +115,11 @@ fn no_answer(error: reqwest::Error) -> anyhow::Error {
     } else {
         "the request failed"
     };
-    // Only the innermost cause: those above it repeat `what`, and one of them names the URL.
     let error = error.without_url();
+    if let Some(why) = refused_certificate(&error) {
+        return permanent(anyhow!("{what}: {why}"));
+    }
+    // Only the innermost cause: those above it repeat `what`.
     let message = match innermost(&error) {
         Some(cause) => anyhow!("{what}: {cause}"),
         None => anyhow!("{what}"),
@@ -92,8 +137,14 @@ fn innermost(error: &reqwest::Error) -> Option<&(dyn Error + 'static)> {
 
 /// Describes an answer that is not a success.
 fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
-    let error = anyhow!("HTTP {status}");
-    if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
+    let error = if !is_redirect(status) {
+        anyhow!("HTTP {status}")
+    } else if headers.contains_key(LOCATION) {
+        anyhow!("HTTP {status} with a Location that is not a URL")
+    } else {
+        anyhow!("HTTP {status} without a Location")
+    };
+    if !may_pass(status) {
         return permanent(error).into();
     }
     match pause_asked_for(headers, SystemTime::now()) {
@@ -101,6 +152,17 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
         Some(pause) => retry_after(error, pause).into(),
         None => error.into(),
     }
+}
+
+/// Whether a redirect to `Location` is followed, so that it is an answer only where that is not possible.
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Whether the same request may succeed later: 408 and 425 ask to repeat it, 421 is about the connection, and
+/// 429 and 5xx about the state of the server.
+fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 421 | 425 | 429) || status.is_server_error()
 }
 
 /// Whether `Retry-After` with this status is about the server, and not about the one request.

@@ -175,8 +175,8 @@ pub(crate) struct Fetching {
     #[arg(long, value_name = "N/TIME", value_parser = parse_rate)]
     pub(crate) rate: Option<Rate>,
 
-    /// A 429 or 503 with Retry-After (at most 5 minutes) holds back all requests for that time, and is no
-    /// attempt of --retries. If a request is held back for longer than this, it is one
+    /// How long the server may hold back one attempt: a 429 or 503 with Retry-After (at most 5 minutes)
+    /// holds back all requests for that time, and is no attempt of --retries unless this is exceeded
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_duration)]
     pub(crate) max_throttle: Duration,
 }

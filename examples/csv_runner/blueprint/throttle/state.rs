@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// When the next request may be sent.
 ///
 /// A pause that the server asks for holds back all requests. After it they resume as TCP does after a loss:
-/// one at a time, one more for each good answer up to half of what was too much, and then one more for each
-/// round of good answers. A server that allows a certain rate thus refuses few requests.
+/// one at a time, one more for each good answer up to half of what was too much, and then a fiftieth of the
+/// most for each round of good answers. A server that allows a certain rate thus refuses few requests.
 ///
 /// The state reads no clock: the caller passes the time in.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct State {
     next: Option<Instant>,
     /// How many requests may be under way.
     allowed: usize,
-    /// From here on `allowed` grows by one in each round of answers.
+    /// From here on `allowed` grows in each round of answers, and not with each answer.
     threshold: usize,
     /// The good answers in this round.
     in_round: usize,
@@ -95,8 +95,11 @@ impl State {
             return;
         }
         self.in_round += 1;
-        if self.allowed < self.threshold || self.in_round >= self.allowed {
+        if self.allowed < self.threshold {
             self.allowed += 1;
+            self.in_round = 0;
+        } else if self.in_round >= self.allowed {
+            self.allowed += (self.most / 50).max(1);
             self.in_round = 0;
         }
         if self.allowed > self.most {
@@ -231,6 +234,20 @@ mod tests {
         assert!(state.is_on());
         for _ in 0..20 {
             state.succeeded();
+        }
+        assert!(!state.is_on());
+    }
+
+    #[test]
+    fn a_large_number_of_requests_recovers_in_fifty_rounds() {
+        let now = Instant::now();
+        let mut state = State::new(10_000, Duration::ZERO);
+        state.throttled(now, MS, 0);
+        // 13 rounds up to half, and 25 to the whole.
+        for _ in 0..50 {
+            for _ in 0..state.allowed {
+                state.succeeded();
+            }
         }
         assert!(!state.is_on());
     }

@@ -1,4 +1,4 @@
-//! Servers that fail, are slow, hang, break off, go on and on, or ask for patience.
+//! Servers that fail, are slow, hang, break off or redirect.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn fails(server: &Server, arguments: &[&str], message: &str) {
 }
 
 #[test]
-fn what_may_pass_is_tried_three_times() {
+fn an_error_that_may_pass_is_tried_three_times() {
     // Side by side, because of the pauses.
     std::thread::scope(|scope| {
         for status in [408, 421, 425, 429, 500, 503] {
@@ -40,7 +40,7 @@ fn what_may_pass_is_tried_three_times() {
 }
 
 #[test]
-fn what_will_not_pass_is_tried_once() {
+fn an_error_that_will_not_pass_is_tried_once() {
     for status in [400, 401, 404, 304] {
         let server = Server::always(Answer::status(status));
         let done = one_row(&server, &[]);

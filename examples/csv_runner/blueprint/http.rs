@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use reqwest::{Client, ClientBuilder, Proxy, Response, Url};
 use rustls::crypto::ring;
 
-use super::opened::{ConnectionId, NoteOpened, opened_by};
+use super::answered::Answered;
 use super::proxy::Proxies;
 
 /// The longest time that connecting may take.
@@ -25,6 +25,7 @@ pub(crate) struct HttpClient {
     pooled: Client,
     /// Opens a connection for each request.
     unpooled: Client,
+    answered: Answered,
 }
 
 impl HttpClient {
@@ -63,7 +64,11 @@ impl HttpClient {
         };
         let clients = with_idle(concurrency).and_then(|pooled| {
             let unpooled = with_idle(0)?;
-            Ok(Self { pooled, unpooled })
+            Ok(Self {
+                pooled,
+                unpooled,
+                answered: Answered::new(),
+            })
         });
         clients.context("cannot set up the HTTP client")
     }
@@ -74,14 +79,14 @@ impl HttpClient {
     /// sent once more, on a new connection, as RFC 9110 (section 9.2.2) allows for GET. A new connection
     /// that breaks before the answer is an error.
     pub(super) async fn get(&self, url: &Url) -> reqwest::Result<Response> {
-        let (answer, opened) = opened_by(self.pooled.get(url.clone()).send()).await;
-        if let Err(error) = &answer
-            && is_lost_connection(error)
-            && let Some(used) = ConnectionId::of_failed(error)
-            && opened != Some(used)
-        {
-            // From the pool the request could get a connection that is just as stale.
-            return self.unpooled.get(url.clone()).send().await;
+        let answer = self.pooled.get(url.clone()).send().await;
+        match &answer {
+            Ok(answer) => self.answered.note(answer),
+            Err(error) if is_lost_connection(error) && self.answered.is_known(error) => {
+                // From the pool the request could get a connection that is just as stale.
+                return self.unpooled.get(url.clone()).send().await;
+            }
+            Err(_) => {}
         }
         answer
     }
@@ -109,7 +114,6 @@ fn settings(timeout: Duration) -> ClientBuilder {
         // It would carry the query, which may hold a secret, to the host of a redirect.
         .referer(false)
         .connect_timeout((timeout / 2).min(LONGEST_CONNECT))
-        .connector_layer(NoteOpened)
 }
 
 /// Whether the connection broke before the head of the answer was complete.

@@ -48,23 +48,25 @@ pub(super) async fn request(
     timeout: Duration,
 ) -> Result<StatusCode, Failure> {
     let deadline = deadline(timeout);
-    let timed_out = |_| anyhow!("timed out after {timeout:?}");
-    let answer = timeout_at(deadline, http.get(url))
-        .await
-        .map_err(timed_out)?;
-    let response = answer.map_err(no_answer)?;
-    let status = response.status();
-    if !status.is_success() {
-        let failure = refused(status, response.headers());
-        let soon = deadline.min(Instant::now() + LONGEST_DRAIN);
-        // The answer is known, whatever becomes of its body.
-        let _ = timeout_at(soon, drain(response)).await;
-        return Err(failure);
-    }
-    timeout_at(deadline, read(response))
-        .await
-        .map_err(timed_out)??;
-    Ok(status)
+    let answer = async {
+        let response = http.get(url).await.map_err(no_answer)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Ok(Err(response));
+        }
+        read(response).await?;
+        Ok::<_, anyhow::Error>(Ok(status))
+    };
+    let answer = timeout_at(deadline, answer).await;
+    let response = match answer.map_err(|_| anyhow!("timed out after {timeout:?}"))?? {
+        Ok(status) => return Ok(status),
+        Err(response) => response,
+    };
+    let failure = refused(response.status(), response.headers());
+    let soon = deadline.min(Instant::now() + LONGEST_DRAIN);
+    // The answer is known, whatever becomes of its body.
+    let _ = timeout_at(soon, drain(response)).await;
+    Err(failure)
 }
 
 fn deadline(timeout: Duration) -> Instant {

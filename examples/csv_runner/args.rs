@@ -13,8 +13,10 @@ use anyhow::{Context as _, bail};
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use humantime::parse_duration;
+use orchestrator::Rate;
 use reqwest::Url;
 
+use super::rate::parse_rate;
 use super::{exit, printable, standard_output};
 
 const DEFAULT_URL: &str = "https://httpbin.org/get";
@@ -29,6 +31,9 @@ const URL_VARIABLE: &str = "CSV_RUNNER_URL";
 /// With --journal a run is kept in a file. Run again with the same arguments, after whatever has
 /// stopped it, it goes on from there, and writes all results: send them to a file by `>` or -o, never
 /// by `>>`.
+///
+/// The environment may name proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, and NO_PROXY for exceptions
+/// (hosts, domains, addresses, networks, each with or without a port, or `*`).
 ///
 /// With --restate, rows are run by the workers of a Restate server: processes of `csv_runner worker`,
 /// which have the options of what is fetched, and from where.
@@ -63,7 +68,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) fetching: Fetching,
 
-    /// The most requests and reports under way at once; a task that waits does not count
+    /// The most requests at once; one more step may report a row. A task that waits does not count
     /// [default: 100]. With --restate: the most tasks at the server, waiting or not [default: 10000]
     #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = parse_count)]
     concurrency: Option<NonZeroUsize>,
@@ -115,7 +120,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "INGRESS",
-        conflicts_with_all = ["journal", "url", "offline", "delay", "timeout", "retries"]
+        conflicts_with_all = ["journal", "url", "offline", "delay", "timeout", "retries", "rate", "max_throttle"]
     )]
     pub(crate) restate: Option<String>,
 
@@ -147,7 +152,7 @@ pub(crate) enum Command {
         file: PathBuf,
     },
     /// Run rows for a Restate server, until SIGINT, SIGTERM or SIGHUP
-    Worker(Worker),
+    Worker(Box<Worker>),
 }
 
 /// What is done for a row.
@@ -167,14 +172,24 @@ pub(crate) struct Fetching {
     #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "5s", value_parser = parse_time)]
     pub(crate) delay: Duration,
 
-    /// How long one request may take
+    /// How long one request may take. Connecting gets half of that, at most 30 s, shared by the addresses
+    /// of the host
     #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "10s", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
-    /// How often a request is repeated on connection errors, timeouts, 429 and 5xx, after the
-    /// server's Retry-After (at most 5 minutes) or else a growing pause
+    /// How often a request is repeated on connection errors (except refused certificates), timeouts, 408,
+    /// 421, 425, 429 and 5xx, after a growing pause
     #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "2", value_parser = parse_retries)]
     pub(crate) retries: u32,
+
+    /// The most requests in a time, evenly spread, such as 20/s or 100/m [default: no limit]
+    #[arg(long, allow_hyphen_values = true, value_name = "N/TIME", value_parser = parse_rate)]
+    pub(crate) rate: Option<Rate>,
+
+    /// How long the server may hold back one attempt: a 429 or 503 with Retry-After (at most 5 minutes)
+    /// holds back all requests for that time, and is no attempt of --retries unless this is exceeded
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME", default_value = "10m", value_parser = parse_time)]
+    pub(crate) max_throttle: Duration,
 }
 
 /// The options of a worker.
@@ -201,7 +216,7 @@ pub(crate) struct Worker {
     #[command(flatten)]
     pub(crate) fetching: Fetching,
 
-    /// The most requests and reports under way at once; a task that waits does not count
+    /// The most requests at once; one more step may report a row. A task that waits does not count
     #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "100", value_parser = parse_count)]
     pub(crate) concurrency: NonZeroUsize,
 

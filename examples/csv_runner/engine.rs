@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;
 use orchestrator::restate::Client;
-use orchestrator::{Blueprint, Orchestrator};
+use orchestrator::{Blueprint, Orchestrator, Rate};
 use reqwest::Url;
 use tokio::runtime::Runtime;
 
 use super::args::{Args, Fetching};
-use super::blueprint::{ProcessData, client};
+use super::blueprint::{Endpoint, ProcessData, RequestLimits};
 use super::offline;
 use super::resume::{Invocation, Redirected};
 use super::signals::Signals;
@@ -37,11 +37,10 @@ impl Engine {
         terminal: &Terminal,
     ) -> anyhow::Result<Self> {
         let blueprint = blueprint(&args.fetching, url, args.concurrency(), runtime, terminal)?;
-        Ok(Self::Here(set_up(
-            Orchestrator::new(blueprint),
-            args,
-            signals,
-        )))
+        let orchestrator = set_up(Orchestrator::new(blueprint), args, signals);
+        Ok(Self::Here(
+            orchestrator.concurrency(steps_at_once(args.concurrency())),
+        ))
     }
 
     /// The workers of the server whose ingress this is.
@@ -64,7 +63,8 @@ impl Engine {
             ));
         }
         Ok(Self::There {
-            orchestrator: set_up(client.orchestrator(), args, signals),
+            orchestrator: set_up(client.orchestrator(), args, signals)
+                .concurrency(args.concurrency()),
             run,
         })
     }
@@ -110,7 +110,6 @@ fn set_up<B: Blueprint>(
     signals: &Signals,
 ) -> Orchestrator<B> {
     orchestrator
-        .concurrency(args.concurrency())
         .window(args.window.get())
         .shutdown(signals.shutdown().clone())
         .grace(args.grace)
@@ -128,14 +127,32 @@ pub(crate) fn blueprint(
         Some(url) => url,
         None => offline_url(runtime, terminal)?,
     };
-    Ok(ProcessData {
-        http: client(&url, concurrency, fetching.offline)?,
-        url,
+    let rate = fetching.rate.unwrap_or(Rate::UNLIMITED);
+    let limits = RequestLimits {
         timeout: fetching.timeout,
+        concurrency,
+        rate,
+        max_throttle: fetching.max_throttle,
+    };
+    Ok(ProcessData {
+        endpoint: Endpoint::new(url, fetching.offline, &limits)?,
+        concurrency,
+        rate,
         retries: fetching.retries,
         delay: fetching.delay,
         terminal: terminal.clone(),
     })
+}
+
+/// How many steps may execute at once, where there may be this many requests.
+///
+/// One more than requests, so that rows are reported while all requests wait for a pause that the server
+/// asked for. With a concurrency of 1 everything is done one after the other.
+pub(crate) fn steps_at_once(requests: usize) -> usize {
+    if requests == 1 {
+        return 1;
+    }
+    requests.saturating_add(1)
 }
 
 /// Starts the server that answers in place of the endpoint.

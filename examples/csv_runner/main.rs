@@ -10,7 +10,7 @@
 //! - [`program`]: the whole, from arguments to exit code; [`prepare`]: what is done before anything runs
 //! - [`engine`]: what drives the tasks, this process or the workers of a server
 //! - [`doors`]: the run: tasks in, results out
-//! - [`args`], [`exit`], [`signals`], [`ignored_signals`]: the command line, exit codes, and being told to stop
+//! - [`args`], [`rate`], [`exit`], [`signals`], [`ignored_signals`]: the command line, exit codes, and being told to stop
 //! - [`input`], [`file_format`], [`rows`], [`quotes`], [`check`], [`superseded`]: the first pass over
 //!   the tasks file
 //! - [`tasks`]: the second one
@@ -42,6 +42,7 @@ mod printable;
 mod program;
 mod progress;
 mod quotes;
+mod rate;
 mod redaction;
 mod resume;
 mod rows;

@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::args::Worker;
+use super::args::{Fetching, Worker};
 use super::blueprint::ProcessData;
-use super::engine::blueprint;
+use super::engine::{blueprint, steps_at_once};
 use super::exit::End;
 use super::open_files;
 use super::signals::Signals;
@@ -61,8 +61,8 @@ fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Res
         );
     }
     let mut serving = orchestrator::restate::Worker::new()
-        .concurrency(concurrency)
-        .longest_step(longest_step(fetching.timeout))
+        .concurrency(steps_at_once(concurrency))
+        .longest_step(longest_step(fetching))
         .shutdown(signals.shutdown().clone())
         .grace(worker.grace)
         .serve(blueprint(fetching, url, concurrency, runtime, terminal)?)?;
@@ -89,10 +89,12 @@ fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Res
     Ok(())
 }
 
-/// How long a step may take: a fetch ends by its own timeout, and an event is written in no time.
-fn longest_step(timeout: Duration) -> Duration {
+/// How long a step may take: a fetch takes as long as the server may hold it back, and one more request.
+/// An event is written at once.
+fn longest_step(fetching: &Fetching) -> Duration {
     const MINUTE: Duration = Duration::from_secs(60);
-    timeout.saturating_add(MINUTE).max(10 * MINUTE)
+    let fetch = fetching.timeout.saturating_add(fetching.max_throttle);
+    fetch.saturating_add(MINUTE).max(10 * MINUTE)
 }
 
 /// Whether others than this machine may reach it.

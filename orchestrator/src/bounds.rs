@@ -44,8 +44,10 @@ impl Bounds {
     /// The step begins at most so often, over all runs: each attempt at a time of its own, an interval
     /// after the one before, to the millisecond. Time in which nobody came gives no credit. Where the
     /// process was held up, no more than 50 ms of those times, or one, begin at once.
+    ///
+    /// [`Rate::UNLIMITED`] is the same as no rate.
     pub const fn rate(mut self, rate: Rate) -> Self {
-        self.rate = Some(rate);
+        self.rate = if rate.per.is_zero() { None } else { Some(rate) };
         self
     }
 
@@ -61,6 +63,13 @@ impl Bounds {
 }
 
 impl Rate {
+    /// No bound: a step of this rate begins as if it had none. For a rate that is a setting, which need not
+    /// be set.
+    pub const UNLIMITED: Self = Self {
+        count: u32::MAX,
+        per: Duration::ZERO,
+    };
+
     /// `count` times in each `per`.
     ///
     /// # Panics
@@ -90,7 +99,7 @@ impl Rate {
         Self::new(count, Duration::from_secs(60))
     }
 
-    /// The time from one begin to the next, rounded up to a nanosecond.
+    /// The time from one begin to the next, rounded up to a nanosecond. Zero for [`UNLIMITED`](Self::UNLIMITED).
     pub fn interval(&self) -> Duration {
         let nanos = self.per.as_nanos().div_ceil(u128::from(self.count));
         let subsecond = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
@@ -103,6 +112,7 @@ impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, per } = self;
         match per.as_secs() {
+            0 if per.is_zero() => f.write_str("unlimited"),
             1 if per.subsec_nanos() == 0 => write!(f, "{count}/s"),
             _ => write!(f, "{count}/{per:?}"),
         }
@@ -119,6 +129,15 @@ mod tests {
         assert_eq!(thirds, Duration::from_nanos(333_333_334));
         let rarely = Rate::new(1, Duration::MAX);
         assert_eq!(rarely.interval(), Duration::MAX);
+    }
+
+    #[test]
+    fn an_unlimited_rate_is_no_bound() {
+        assert_eq!(Bounds::none().rate(Rate::UNLIMITED), Bounds::none());
+        let limited = Bounds::none().rate(Rate::per_second(1));
+        assert_eq!(limited.rate(Rate::UNLIMITED), Bounds::none());
+        assert_eq!(Rate::UNLIMITED.interval(), Duration::ZERO);
+        assert_eq!(Rate::UNLIMITED.to_string(), "unlimited");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Servers that fail, are slow, hang, break off, go on and on, or ask for patience.
+//! Servers that fail, are slow, hang, break off or redirect.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cli::{Finished, run, tasks};
 use crate::server::{Answer, Server};
@@ -22,22 +22,25 @@ fn fails(server: &Server, arguments: &[&str], message: &str) {
 }
 
 #[test]
-fn what_may_pass_is_tried_three_times() {
-    for status in [429, 500, 503] {
-        let server = Server::always(Answer::status(status));
-        let done = one_row(&server, &[]);
-        let row = done.rows()[0].to_owned();
-        assert!(
-            row.starts_with(&format!("7,Failed,fetch_data: HTTP {status} ")),
-            "{row}"
-        );
-        assert!(row.ends_with(" (3 attempts)"), "{row}");
-        assert_eq!(server.requests().len(), 3);
-    }
+fn an_error_that_may_pass_is_tried_three_times() {
+    // Side by side, because of the pauses.
+    std::thread::scope(|scope| {
+        for status in [408, 421, 425, 429, 500, 503] {
+            scope.spawn(move || {
+                let server = Server::always(Answer::status(status));
+                let done = one_row(&server, &[]);
+                let row = done.rows()[0].to_owned();
+                let begin = format!("7,Failed,fetch_data: HTTP {status} ");
+                assert!(row.starts_with(&begin), "{row}");
+                assert!(row.ends_with(" (3 attempts)"), "{row}");
+                assert_eq!(server.requests().len(), 3);
+            });
+        }
+    });
 }
 
 #[test]
-fn what_will_not_pass_is_tried_once() {
+fn an_error_that_will_not_pass_is_tried_once() {
     for status in [400, 401, 404, 304] {
         let server = Server::always(Answer::status(status));
         let done = one_row(&server, &[]);
@@ -88,6 +91,36 @@ fn a_connection_that_is_closed_is_told() {
 }
 
 #[test]
+fn a_new_connection_that_is_closed_costs_an_attempt() {
+    let server = Server::always(Answer::Close);
+    let message = "the request failed: connection closed before message completed (1 attempt)";
+    fails(&server, &["--retries=0"], message);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_reused_connection_that_breaks_costs_no_attempt() {
+    for answer in [Answer::ResetNext, Answer::CloseNext] {
+        let server = Server::always(answer.clone());
+        let url = server.url();
+        let arguments = [
+            "--retries=0",
+            "--delay=0s",
+            "--concurrency=4",
+            "--url",
+            &url,
+        ];
+        let done = run(&arguments, tasks(0..200));
+        let failed = done
+            .rows()
+            .into_iter()
+            .find(|row| !row.ends_with(",Completed,"));
+        assert_eq!(failed, None, "{answer:?}: {}", done.stderr);
+        assert_eq!(server.requests().len(), 200);
+    }
+}
+
+#[test]
 fn a_connection_that_is_refused_is_told() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -131,6 +164,58 @@ fn a_redirect_is_followed_and_a_circle_is_left() {
 }
 
 #[test]
+fn a_redirect_to_nowhere_says_what_is_missing() {
+    let server = Server::always(Answer::status(302));
+    fails(
+        &server,
+        &[],
+        "HTTP 302 Found without a Location (1 attempt)",
+    );
+    let server = Server::always(Answer::with_header(307, "location: http://"));
+    let done = one_row(&server, &[]);
+    assert_eq!(
+        done.rows(),
+        [
+            "7,Failed,fetch_data: HTTP 307 Temporary Redirect with a Location that is not a URL (1 attempt)"
+        ]
+    );
+}
+
+#[test]
+fn the_connection_of_an_error_answer_is_used_again() {
+    let server = Server::always(Answer::BodyLater(404, 600));
+    let url = server.url();
+    let arguments = ["--delay=0s", "--concurrency=4", "--url", &url];
+    assert_eq!(run(&arguments, tasks(0..80)).rows().len(), 80);
+    assert_eq!(server.requests().len(), 80);
+    let connections = server.connections();
+    assert!(connections <= 8, "{connections} connections");
+}
+
+#[test]
+fn a_long_body_of_an_error_is_not_read() {
+    for length in [64 * 1024, 64 * 1024 + 1] {
+        let server = Server::always(Answer::BodyLater(404, length));
+        let url = server.url();
+        let arguments = ["--delay=0s", "--concurrency=1", "--url", &url];
+        assert_eq!(run(&arguments, tasks(0..10)).rows().len(), 10);
+        // A connection may not be back yet when the next request needs one.
+        let all_are_new = server.connections() == 10;
+        assert_eq!(all_are_new, length > 64 * 1024, "{length}");
+    }
+}
+
+#[test]
+fn an_error_is_reported_although_its_body_does_not_arrive() {
+    for (arguments, longest) in [(&["--timeout=60s"][..], 5), (&["--timeout=100ms"], 1)] {
+        let server = Server::always(Answer::NoBody(404));
+        let begun = Instant::now();
+        fails(&server, arguments, "HTTP 404 Not Found (1 attempt)");
+        assert!(begun.elapsed() < Duration::from_secs(longest));
+    }
+}
+
+#[test]
 fn retry_after_is_waited_for() {
     let server = Server::start(|request| match request {
         0 => Answer::with_header(503, "retry-after: 1"),
@@ -140,23 +225,6 @@ fn retry_after_is_waited_for() {
     let requests = server.requests();
     let pause = requests[1].at - requests[0].at;
     assert!(pause >= Duration::from_millis(990), "{pause:?}");
-}
-
-#[test]
-fn other_rows_go_on_while_one_row_waits_for_retry_after() {
-    let server = Server::start(|request| match request {
-        0 => Answer::with_header(429, "retry-after: 2"),
-        _ => Answer::OK,
-    });
-    let url = server.url();
-    let done = run(
-        &["--concurrency=1", "--delay=0s", "--url", &url],
-        tasks(0..20),
-    );
-    assert_eq!(done.rows().len(), 20, "{done:?}");
-    let requests = server.requests();
-    assert!(requests[19].at - requests[0].at < Duration::from_secs(1));
-    assert!(requests[20].at - requests[0].at >= Duration::from_millis(1_990));
 }
 
 #[test]
@@ -192,7 +260,7 @@ fn some_rows_may_fail() {
 #[test]
 fn requests_share_connections_and_keep_to_the_concurrency() {
     let server = Server::always(Answer::After(Duration::from_millis(20)));
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let url = server.url();
     run(
         &["--delay=0s", "--concurrency=4", "--url", &url],

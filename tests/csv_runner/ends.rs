@@ -111,6 +111,8 @@ fn arguments_that_are_not_right_run_nothing() {
         &["--delay", "soon"],
         &["--concurrency", "0"],
         &["--window", "0"],
+        &["--rate", "20"],
+        &["--rate", "0/s"],
         &["--max-failures", "120%"],
         &["--mode", "both"],
         &["--retries", "-1"],

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod certificates;
 mod cli;
 mod crash;
 mod doors;
@@ -13,8 +14,10 @@ mod input;
 mod journal;
 mod kept;
 mod output;
+mod proxies;
 mod refusals;
 mod secrets;
 mod server;
 mod signals;
 mod terminal;
+mod throttle;

@@ -89,32 +89,16 @@ fn a_url_in_place_of_the_file_is_not_shown() {
 }
 
 #[test]
-fn offline_asks_no_proxy_and_no_endpoint() {
-    let server = Server::always(Answer::status(500));
-    let mut command = csv_runner(&["--offline", "--delay=0s"]);
-    command.env("CSV_RUNNER_URL", with_secret(&server));
-    for proxy in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
-        command.env(proxy, server.url());
+fn a_redirect_to_another_host_learns_nothing_of_the_url() {
+    let to = Server::always(Answer::OK);
+    // Another host, by its name.
+    let location = format!("location: http://localhost:{}/", to.address().port());
+    let from = Server::always(Answer::with_header(302, &location));
+    let url = format!("http://gandalf:mellon@{}/?token=precious", from.address());
+    let done = run(&["--delay=0s", "--url", &url], tasks([1]));
+    assert_eq!(done.rows(), ["1,Completed,"], "{done:?}");
+    let head = to.requests()[0].head.to_lowercase();
+    for word in ["referer", "authorization", "gandalf", "mellon", "precious"] {
+        assert!(!head.contains(word), "{head}");
     }
-    let done = run_with(command, tasks([1]).as_bytes());
-    assert_eq!(done.rows(), ["1,Completed,"]);
-    assert!(
-        done.stderr
-            .contains("offline: a built-in server answers; URL is not contacted")
-    );
-    assert!(server.requests().is_empty());
-}
-
-#[test]
-fn a_proxy_is_asked_if_the_environment_names_one() {
-    let proxy = Server::always(Answer::OK);
-    let mut command = csv_runner(&["--delay=0s", "--url=http://endpoint.invalid/"]);
-    command.env("http_proxy", proxy.url());
-    let done = run_with(command, tasks([1]).as_bytes());
-    assert_eq!(done.rows(), ["1,Completed,"]);
-    assert!(
-        proxy.requests()[0]
-            .head
-            .starts_with("GET http://endpoint.invalid/ ")
-    );
 }

@@ -1,6 +1,7 @@
 //! Tasks on a real Restate server, which `.ci/restate` installs:
 //! `cargo test --workspace --test restate -- --ignored`, after `cargo test --workspace`.
 
+mod bodies;
 mod changed;
 #[allow(dead_code, reason = "the tests of csv_runner use more of it")]
 #[path = "../csv_runner/cli.rs"]

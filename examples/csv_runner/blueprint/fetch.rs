@@ -1,135 +1,117 @@
-//! One request, and which of its errors another request may mend: [`fetch`].
+//! What is fetched for each row, within what the server allows: [`Endpoint`].
 
-use std::error::Error;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use orchestrator::{permanent, retry_after};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use orchestrator::{Rate, StepContext, retry_after};
+use reqwest::{StatusCode, Url};
 
-/// The longest body that is read.
-const LONGEST_BODY: u64 = 1024 * 1024;
-/// The longest that a server may ask to be left alone.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+use super::super::terminal::Terminal;
+use super::http::HttpClient;
+use super::request::{Failure, request};
+use super::throttle::{Place, Throttle, Turn};
 
-/// `GET url`, and its body to the end.
-///
-/// # Errors
-///
-/// If there is no whole answer, or none of success. Those that another request will not mend are
-/// marked [`permanent`]. No message contains the URL, which may hold a password.
-pub(super) async fn fetch(http: &Client, url: &Url) -> anyhow::Result<StatusCode> {
-    let request = http.get(url.clone());
-    let response = request.send().await.map_err(no_answer)?;
-    let status = response.status();
-    if !status.is_success() {
-        return Err(refused(status, response.headers()));
-    }
-    read(response).await?;
-    Ok(status)
+/// What is fetched for each row, and how.
+pub(crate) struct Endpoint {
+    http: HttpClient,
+    /// May hold a password, so there is no `Debug` here.
+    url: Url,
+    timeout: Duration,
+    max_throttle: Duration,
+    throttle: Throttle,
 }
 
-/// Reads the body and forgets it, so that the connection can be used again.
-async fn read(mut response: Response) -> anyhow::Result<()> {
-    let mut length = 0;
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
-        length += chunk.len() as u64;
-        if length > LONGEST_BODY {
-            return Err(permanent(anyhow!("the body is longer than 1 MiB")));
+/// The bounds of requests.
+pub(crate) struct RequestLimits {
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+    /// The most requests at once.
+    pub(crate) concurrency: usize,
+    /// The most requests in a time.
+    pub(crate) rate: Rate,
+    /// How long an attempt may be held back by the server before it counts as failed.
+    pub(crate) max_throttle: Duration,
+}
+
+/// Why nothing was fetched.
+#[derive(Debug)]
+pub(super) enum Unfetched {
+    /// The attempt failed.
+    Failed(anyhow::Error),
+    /// The run is being shut down, and the attempt was held back by the server.
+    ShutDown,
+}
+
+impl Endpoint {
+    /// The endpoint at `url`, or the built-in server's if `offline`.
+    ///
+    /// # Errors
+    ///
+    /// If the HTTP client cannot be set up.
+    pub(crate) fn new(url: Url, offline: bool, limits: &RequestLimits) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: HttpClient::new(&url, limits.concurrency, limits.timeout, offline)?,
+            url,
+            timeout: limits.timeout,
+            max_throttle: limits.max_throttle,
+            throttle: Throttle::new(limits.concurrency, limits.rate),
+        })
+    }
+
+    /// Sends a request, and repeats it as long as the server asks for a pause.
+    ///
+    /// The pause holds for all requests to the endpoint. It is waited for here, and not as a retry of the
+    /// step, so that it counts as no attempt. What waits is at most one future for each request that may be
+    /// under way; all other tasks wait for the step's `limit` as plain values.
+    pub(super) async fn fetch(
+        &self,
+        cx: &StepContext,
+        terminal: &Terminal,
+    ) -> Result<StatusCode, Unfetched> {
+        let mut place = None;
+        let mut throttled_since = None;
+        loop {
+            let Some(turn) = self.turn(&mut place, cx).await else {
+                return Err(Unfetched::ShutDown);
+            };
+            let (status, pause) = match request(&self.http, &self.url, self.timeout).await {
+                Ok(status) => {
+                    turn.succeeded();
+                    return Ok(status);
+                }
+                Err(Failure::Failed(error)) => return Err(Unfetched::Failed(error)),
+                Err(Failure::Throttled { status, pause }) => (status, pause),
+            };
+            let is_first_pause = turn.throttled(pause);
+            drop(turn);
+            if is_first_pause {
+                let note = format!(
+                    "HTTP {status}: the server asks for a pause of {pause:.0?}, for all requests"
+                );
+                terminal.note_async(note).await;
+            }
+            let since = *throttled_since.get_or_insert_with(Instant::now);
+            if since.elapsed() + pause > self.max_throttle {
+                let error = retry_after(anyhow!("HTTP {status}"), pause);
+                return Err(Unfetched::Failed(error));
+            }
         }
     }
-    Ok(())
-}
 
-/// The request had no answer, or none that is whole.
-fn no_answer(error: reqwest::Error) -> anyhow::Error {
-    let what = if error.is_builder() {
-        "cannot make the request"
-    } else if error.is_redirect() {
-        "redirected too often"
-    } else if error.is_connect() {
-        "cannot connect"
-    } else if error.is_timeout() {
-        "timed out"
-    } else if error.is_body() || error.is_decode() {
-        "the answer broke off"
-    } else {
-        "the request failed"
-    };
-    // Only the innermost cause: those above it repeat `what`, and one of them names the URL.
-    let error = error.without_url();
-    let message = match innermost(&error) {
-        Some(cause) => anyhow!("{what}: {cause}"),
-        None => anyhow!("{what}"),
-    };
-    if error.is_builder() || error.is_redirect() {
-        permanent(message)
-    } else {
-        message
-    }
-}
-
-fn innermost(error: &reqwest::Error) -> Option<&(dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| (*cause).source()).last()
-}
-
-/// The server answered, but not with success.
-fn refused(status: StatusCode, headers: &HeaderMap) -> anyhow::Error {
-    let error = anyhow!("HTTP {status}");
-    if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() {
-        return permanent(error);
-    }
-    match pause_asked_for(headers, SystemTime::now()) {
-        Some(pause) => retry_after(error, pause),
-        None => error,
-    }
-}
-
-/// What `Retry-After` says, in seconds or as a date; nothing if it says now.
-fn pause_asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(value)
-            .ok()?
-            .duration_since(now)
-            .ok()?,
-    };
-    (!pause.is_zero()).then_some(pause.min(LONGEST_PAUSE))
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderValue;
-
-    use super::*;
-
-    fn pause(value: &'static str) -> Option<Duration> {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
-        pause_asked_for(&headers, now)
-    }
-
-    #[test]
-    fn a_pause_is_asked_for_in_seconds_or_as_a_date() {
-        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
-        let date = "Sun, 06 Nov 1994 08:50:07 GMT";
-        assert_eq!(pause(date), Some(Duration::from_secs(30)));
-    }
-
-    #[test]
-    fn a_pause_is_bounded() {
-        assert_eq!(pause("86400"), Some(LONGEST_PAUSE));
-        assert_eq!(pause("18446744073709551615"), Some(LONGEST_PAUSE));
-        assert_eq!(pause("Sat, 06 Nov 2094 08:50:07 GMT"), Some(LONGEST_PAUSE));
-    }
-
-    #[test]
-    fn what_asks_for_no_pause_gets_the_usual_one() {
-        for value in ["0", "", "soon", "-3", "Sun, 06 Nov 1994 08:00:00 GMT"] {
-            assert_eq!(pause(value), None, "{value}");
+    /// Waits until a request may be sent. Returns `None` if the run is shut down meanwhile.
+    async fn turn<'a>(
+        &'a self,
+        place: &mut Option<Place<'a>>,
+        cx: &StepContext,
+    ) -> Option<Turn<'a>> {
+        if let Some(turn) = self.throttle.try_turn() {
+            return Some(turn);
+        }
+        let place = place.get_or_insert_with(|| self.throttle.line_up());
+        tokio::select! {
+            biased;
+            () = cx.cancellation().cancelled_owned() => None,
+            turn = place.turn() => Some(turn),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orchestrator::blueprint;
-use reqwest::{Client, StatusCode, Url};
+use anyhow::anyhow;
+use orchestrator::{Rate, StepContext, blueprint, permanent, retry_after};
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::super::printable::one_line;
 use super::super::terminal::Terminal;
-use super::fetch::fetch;
+use super::fetch::{Endpoint, Unfetched};
 use super::status_code;
 
 /// A row of the tasks.
@@ -30,10 +31,11 @@ pub(crate) struct Fetched {
 
 /// What is done for a row: fetch, wait, report.
 pub(crate) struct ProcessData {
-    pub(crate) http: Client,
-    /// May hold a password, so there is no `Debug` here.
-    pub(crate) url: Url,
-    pub(crate) timeout: Duration,
+    pub(crate) endpoint: Endpoint,
+    /// The most requests at once.
+    pub(crate) concurrency: usize,
+    /// The most requests in a time.
+    pub(crate) rate: Rate,
     pub(crate) retries: u32,
     pub(crate) delay: Duration,
     pub(crate) terminal: Terminal,
@@ -41,11 +43,22 @@ pub(crate) struct ProcessData {
 
 #[blueprint]
 impl ProcessData {
-    /// GET the endpoint. What another request will not mend is marked permanent.
-    #[step(timeout = self.timeout, retry(times = self.retries, backoff = "200ms"))]
-    async fn fetch_data(&self, task: TaskInput) -> anyhow::Result<Fetched> {
-        let status = fetch(&self.http, &self.url).await?;
-        Ok(Fetched { task, status })
+    /// GET the endpoint.
+    // The fn counts the attempts itself: it needs one that is never counted, to give the row back at a
+    // shutdown. It has a timeout for each request, and not for the step, which includes pauses that the
+    // server asks for. Its limit leaves one place in the run for reports while requests wait for a pause.
+    #[step(
+        limit = self.concurrency,
+        rate = self.rate,
+        retry(times = u32::MAX, backoff = "200ms"),
+    )]
+    async fn fetch_data(&self, task: TaskInput, cx: &StepContext) -> anyhow::Result<Fetched> {
+        match self.endpoint.fetch(cx, &self.terminal).await {
+            Ok(status) => Ok(Fetched { task, status }),
+            Err(Unfetched::Failed(error)) if cx.attempt() > self.retries => Err(permanent(error)),
+            Err(Unfetched::Failed(error)) => Err(error),
+            Err(Unfetched::ShutDown) => Err(retry_after(anyhow!("held back"), Duration::ZERO)),
+        }
     }
 
     /// Let the upstream settle.

@@ -4,17 +4,37 @@
 //! waits for other tasks, and is to know meanwhile that there is something to be read: its task is
 //! cancelled, or has been silent for too long.
 
+use std::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use http_body_util::combinators::MapErr;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use restate_sdk::endpoint::ResponseBody;
 
 tokio::task_local! {
     /// The line of the call whose response is being made.
-    static LINE: Line<Incoming>;
+    static LINE: Line<Bounded>;
+}
+
+/// The body of a request, which breaks off at a bound.
+pub(super) type Bounded = MapErr<Limited<Incoming>, fn(BoxError) -> BoxError>;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Bounds the body of a request. The SDK keeps a body in memory until the call has ended.
+pub(super) fn bounded(body: Incoming, max: usize) -> Bounded {
+    Limited::new(body, max).map_err(|error| {
+        if !error.is::<LengthLimitError>() {
+            return error;
+        }
+        let error = "a call is larger than this worker takes: raise Worker::max_request_body";
+        tracing::warn!("{error}");
+        error.into()
+    })
 }
 
 /// The incoming half of a call, which is read in order, and can be listened at.
@@ -86,15 +106,17 @@ impl<B: Body + Unpin> Body for Line<B> {
     }
 }
 
-/// A response that is made with the line of its call at hand.
-pub(super) struct Answering {
-    body: ResponseBody,
-    line: Line<Incoming>,
-}
+/// The body of a response, which is made with the line of its call at hand.
+pub(super) struct Answering(Option<(ResponseBody, Line<Bounded>)>);
 
 impl Answering {
-    pub(super) fn new(body: ResponseBody, line: Line<Incoming>) -> Self {
-        Self { body, line }
+    pub(super) fn new(body: ResponseBody, line: Line<Bounded>) -> Self {
+        Self(Some((body, line)))
+    }
+
+    /// No body.
+    pub(super) fn empty() -> Self {
+        Self(None)
     }
 }
 
@@ -103,16 +125,21 @@ impl Body for Answering {
     type Error = <ResponseBody as Body>::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Next<Self>> {
-        let line = self.line.clone();
-        LINE.sync_scope(line, || Pin::new(&mut self.body).poll_frame(cx))
+        let Some((body, line)) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        LINE.sync_scope(line.clone(), || Pin::new(body).poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.0.as_ref().is_none_or(|(body, _)| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.0 {
+            Some((body, _)) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }
 

@@ -129,7 +129,8 @@
 //!   should be.
 //! * **Values** are JSON, with its limits: `Some(None)` comes back as `None`, and a step fails that gives what can't
 //!   be read back, such as a float that is no number. A server takes messages of up to 32 MiB: a task fails whose
-//!   input, value between steps or output is larger. What an error says is cut after 64 KiB. An input is told
+//!   input, value between steps or output is larger. A worker takes 8 MiB for the input of a task and all that its
+//!   steps return; [`Worker::max_request_body`] sets another bound. What an error says is cut after 64 KiB. An input is told
 //!   from another by its JSON, with the fields of maps in order; a `HashSet` has no order, so use a `BTreeSet`
 //!   where a run is to be gone on with.
 //! * **What has ended is kept for a day**, on the server's disk; [`Worker::retention`] says how long.
@@ -138,7 +139,8 @@
 //!
 //! A worker listens where it is told, and `csv_runner worker` at loopback unless told otherwise. Whoever
 //! reaches it can have steps run with any input, so elsewhere give it the server's
-//! [identity key](Worker::identity_key): it then answers signed calls alone. The ingress and the admin API of a
+//! [identity key](Worker::identity_key): it then answers signed calls alone. The body of a call is
+//! [bounded](Worker::max_request_body) with and without a key. The ingress and the admin API of a
 //! server have no authentication of their own: keep them inside, or behind a proxy that has
 //! ([`Client::http`] sends what that asks for, and the header `x-restate-id` of the answers has to come
 //! through). Inputs, outputs and the values between steps are stored by the server as they are, and shown in its

@@ -6,17 +6,17 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper::{Request, Response, Uri};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use restate_sdk::endpoint::Endpoint;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::line::{Answering, Line};
+use super::line::{Answering, Line, bounded};
 
 /// The paths of a worker that have but one segment.
 const KNOWN: [&str; 2] = ["/health", "/discover"];
@@ -28,12 +28,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// to is on its way to the server meanwhile.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Serves until the shutdown, and then until no step executes any more, for the grace time at most. Dropping
-/// it drops what it serves. Nobody new is let in then, but is left before the door: who is turned away takes
-/// the worker for broken, too.
+/// Serves until the shutdown, and then until no step executes any more, for the grace time at most.
+///
+/// No connection is taken after the shutdown. The listener stays open until the end: a server that is refused
+/// takes the worker for broken. Requests with a body of more than `max_body` bytes are refused.
+///
+/// # Cancel safety
+///
+/// Dropping it drops what it serves.
 pub(super) async fn serve(
     listener: TcpListener,
     endpoint: Endpoint,
+    max_body: usize,
     shutdown: &CancellationToken,
     grace: Duration,
     executing: &AtomicUsize,
@@ -50,7 +56,7 @@ pub(super) async fn serve(
                 // Small frames are all that there is; an error would show when they are written.
                 let _ = stream.set_nodelay(true);
                 let endpoint = endpoint.clone();
-                let service = service_fn(move |request| answer(&endpoint, request));
+                let service = service_fn(move |request| answer(&endpoint, max_body, request));
                 let connection = http2::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service);
                 connections.spawn(async move {
@@ -74,17 +80,24 @@ pub(super) async fn serve(
     drop((listener, connections));
 }
 
-/// Answers a call: what it takes is done as the response is sent.
+/// Answers a request. The work is done as the body of the response is sent.
 fn answer(
     endpoint: &Endpoint,
+    max_body: usize,
     request: Request<Incoming>,
 ) -> Ready<Result<Response<Answering>, Infallible>> {
     let (mut head, body) = request.into_parts();
+    // The lower bound is the content-length. Where there is none, the body breaks off at the bound.
+    if body.size_hint().lower() > max_body as u64 {
+        let mut refused = Response::new(Answering::empty());
+        *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return ready(Ok(refused));
+    }
     // The SDK looks at the last three segments of a path, and does not expect that there are fewer.
     if head.uri.path().split('/').count() < 3 && !KNOWN.contains(&head.uri.path()) {
         head.uri = Uri::from_static("/no/such/path");
     }
-    let line = Line::new(body);
+    let line = Line::new(bounded(body, max_body));
     let request = Request::from_parts(head, line.clone());
     let response = endpoint.handle(request);
     ready(Ok(response.map(|body| Answering::new(body, line))))

@@ -46,6 +46,7 @@ pub struct Worker {
     served: Vec<Served>,
     settings: Settings,
     identity_keys: Vec<String>,
+    max_request_body: usize,
     grace: Duration,
     register: Option<String>,
     advertise: Option<String>,
@@ -103,6 +104,7 @@ impl Worker {
                 executing: Arc::default(),
             },
             identity_keys: Vec::new(),
+            max_request_body: 8 << 20,
             grace: Duration::from_secs(10),
             register: None,
             advertise: None,
@@ -148,6 +150,18 @@ impl Worker {
     /// elsewhere or when it is back: so have a load balancer leave it out first.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// The most bytes of a request's body; 8 MiB unless set.
+    ///
+    /// The server calls a worker with the input of a task and all that its steps have returned so far, and the
+    /// worker keeps that in memory until the call has ended. So this bounds the memory that a caller can take,
+    /// and has to be above what a task adds up to. A larger request is answered 413, or breaks off where its
+    /// length is not known before; the worker warns of that by [`tracing`], and the server calls again and
+    /// again.
+    pub fn max_request_body(mut self, bytes: usize) -> Self {
+        self.max_request_body = bytes;
         self
     }
 
@@ -242,6 +256,7 @@ impl Worker {
         let serving = server::serve(
             listener,
             endpoint.build(),
+            self.max_request_body,
             &self.settings.shutdown,
             self.grace,
             &self.settings.executing,

@@ -2,10 +2,11 @@
  *
  * Only files whose name contains FAULT_NAME (default `run.db`) count.
  *
- * FAULT_CALL   which operations count: `write`, `read`, `sync`, `name` (create, rename, link, unlink, truncate),
- *              or `change` (all of these except `read`).
+ * FAULT_CALL   which operations count: `write`, `read`, `sync`, `name` (create, rename, link, unlink),
+ *              `truncate`, or `change` (all of these except `read`).
  * FAULT_AFTER  how many of them succeed first.
  * FAULT_DO     `fail` (default): every later one fails with EIO.
+ *              `hang`: the next one never returns.
  *              `kill`: SIGKILL in place of the next one.
  *              `tear`: as `kill`, but the first half of a write is carried out, in sectors of 512 bytes.
  */
@@ -61,6 +62,8 @@ static int is_due(void) {
 }
 
 static int fault(void) {
+    while (does("hang"))
+        pause();
     if (!does("fail"))
         kill(getpid(), SIGKILL);
     errno = EIO;
@@ -99,11 +102,9 @@ ssize_t pread(int file, void *bytes, size_t count, off_t at) {
 int fsync(int file) { return fails("sync", file) ? -1 : REAL(fsync)(file); }
 int fdatasync(int file) { return fails("sync", file) ? -1 : REAL(fdatasync)(file); }
 int ftruncate64(int file, off64_t length) {
-    return fails("name", file) ? -1 : REAL(ftruncate64)(file, length);
+    return fails("truncate", file) ? -1 : REAL(ftruncate64)(file, length);
 }
-int ftruncate(int file, off_t length) {
-    return fails("name", file) ? -1 : REAL(ftruncate)(file, length);
-}
+int ftruncate(int file, off_t length) { return ftruncate64(file, length); }
 int rename(const char *from, const char *to) {
     return path_fails(from) ? -1 : REAL(rename)(from, to);
 }

@@ -17,7 +17,7 @@
 //! - [`output`], [`standard_output`], [`partial`], [`collected`]: the results
 //! - [`journal`], [`facts`], [`resume`], [`status`]: durable runs
 //! - [`worker`]: rows are run for a Restate server
-//! - [`terminal`], [`progress`], [`speed`], [`summary`], [`printable`], [`redaction`]: what is said on
+//! - [`terminal`], [`progress`], [`speed`], [`summary`], [`warnings`], [`printable`], [`redaction`]:
 //!   standard error
 //! - [`offline`], [`open_files`], [`threads`]: the built-in server, and the limits of open files and threads
 
@@ -55,6 +55,7 @@ mod superseded;
 mod tasks;
 mod terminal;
 mod threads;
+mod warnings;
 mod worker;
 
 use std::io::{self, Write as _};
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         }
     };
     blueprint::install_crypto();
+    warnings::show(&terminal, runtime.handle());
     let end = match &args.command {
         Some(Command::Worker(options)) => worker::run(options, &runtime, &terminal),
         _ => program::run(&args, &runtime, &terminal),

@@ -106,6 +106,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         // A failed run has said so already.
         Ok(None) | Err(_) => {}
     }
+    signals.finished(end);
     terminal.note(
         report
             .tally

@@ -17,13 +17,15 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// The signals so far, and what they do.
 ///
 /// Before tasks run, a signal ends the program. After that the first one shuts the run down, and the
-/// second one ends the program.
+/// second one ends the program. Once the run has finished, the first one ends the program.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
     /// Cancelled by the first signal, and by whoever else wants the run to be shut down.
     shutdown: CancellationToken,
     /// Set once tasks run, with what is said on how to go on with them.
     running: Arc<OnceLock<Option<String>>>,
+    /// Set once the results are written, with how the run ended.
+    finished: Arc<OnceLock<End>>,
     caught: Arc<OnceLock<Signal>>,
 }
 
@@ -33,6 +35,7 @@ impl Signals {
         let signals = Self {
             shutdown: CancellationToken::new(),
             running: Arc::default(),
+            finished: Arc::default(),
             caught: Arc::default(),
         };
         let source = Source::new()?;
@@ -44,6 +47,12 @@ impl Signals {
     /// does not.
     pub(crate) fn running(&self, resume: Option<String>) {
         let _ = self.running.set(resume);
+    }
+
+    /// The results are written. Nothing is left to do but to close the journal, which the next run does if a signal
+    /// comes first.
+    pub(crate) fn finished(&self, end: End) {
+        let _ = self.finished.set(end);
     }
 
     /// The token that shuts the run down.
@@ -58,9 +67,11 @@ impl Signals {
 
     async fn handle(self, mut source: Source, terminal: Terminal, grace: Duration) {
         let signal = source.next().await;
+        self.stop_if_finished(&terminal).await;
         let _ = self.caught.set(signal);
         if self.running.get().is_none() {
-            stop(&terminal, "interrupted before anything ran", None, signal).await;
+            let words = "interrupted before anything ran";
+            stop(&terminal, words, None, End::Interrupted(signal)).await;
         }
         self.shutdown.cancel();
         // In a task of its own: a terminal that takes nothing must not hold up the second signal.
@@ -73,13 +84,28 @@ impl Signals {
             notes.note_async(note).await;
         });
         let signal = source.next().await;
+        self.stop_if_finished(&terminal).await;
         let resume = self.running.get().cloned().flatten();
-        stop(&terminal, "stopped at once", resume, signal).await;
+        stop(
+            &terminal,
+            "stopped at once",
+            resume,
+            End::Interrupted(signal),
+        )
+        .await;
+    }
+
+    /// Ends the program if the run has finished.
+    async fn stop_if_finished(&self, terminal: &Terminal) {
+        if let Some(end) = self.finished.get() {
+            let words = "the run has finished and its results are written: stopped while closing the journal";
+            stop(terminal, words, None, *end).await;
+        }
     }
 }
 
 /// Ends the program, whatever it is doing.
-async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, signal: Signal) -> ! {
+async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, end: End) -> ! {
     let last_words = async {
         terminal.end_progress().await;
         terminal.event(words.to_owned()).await;
@@ -88,7 +114,7 @@ async fn stop(terminal: &Terminal, words: &str, resume: Option<String>, signal: 
         }
     };
     let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
-    std::process::exit(End::Interrupted(signal).code().into());
+    std::process::exit(end.code().into());
 }
 
 /// Where signals come from. A signal that was ignored at the program's start stays ignored.

@@ -105,6 +105,16 @@ fn described(status: &JournalStatus, now: SystemTime) -> String {
             grouped(unknown)
         );
     }
+    if let Some(doubt) = clock_in_doubt(status.written, now) {
+        let _ = writeln!(text, "  {doubt}");
+    }
+    if status.held_bytes > HELD_BYTES {
+        let _ = writeln!(
+            text,
+            "  the write-ahead log has grown to {} MB: another program has been reading the journal in one transaction",
+            grouped(status.held_bytes / 1_000_000)
+        );
+    }
     if !status.wakes.is_empty() {
         text.push_str("next to go on:\n");
     }
@@ -122,6 +132,35 @@ fn described(status: &JournalStatus, now: SystemTime) -> String {
     text
 }
 
+/// A write-ahead log of fewer bytes that are held up is not worth a word.
+const HELD_BYTES: u64 = 128 << 20;
+
+/// What to say if the clock cannot be right, or was not when the journal was last written.
+fn clock_in_doubt(written: SystemTime, now: SystemTime) -> Option<String> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let (distance, side) = match now.duration_since(written) {
+        Ok(ago) if ago > YEAR => (ago, "ago"),
+        Err(ahead) if ahead.duration() > MINUTE => (ahead.duration(), "in the future"),
+        _ => return None,
+    };
+    let units = [
+        (365 * 86_400, "year"),
+        (86_400, "day"),
+        (3_600, "hour"),
+        (60, "minute"),
+    ];
+    let unit = units
+        .iter()
+        .find(|(seconds, _)| distance.as_secs() >= *seconds);
+    let &(seconds, name) = unit?;
+    Some(format!(
+        "last written {}, {} {side}: is the clock right?",
+        minute(written),
+        counted(distance.as_secs() / seconds, name)
+    ))
+}
+
 /// How many rows go on in each second.
 fn by_second(wakes: &[(SystemTime, u64)]) -> BTreeMap<u64, u64> {
     let mut seconds_of_rows = BTreeMap::new();
@@ -135,4 +174,38 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn in_doubt(written: Duration, now: Duration) -> Option<String> {
+        let start = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        clock_in_doubt(start + written, start + now)
+    }
+
+    #[test]
+    fn a_clock_that_is_right_is_not_doubted() {
+        assert_eq!(in_doubt(DAY, DAY), None);
+        assert_eq!(in_doubt(DAY, 30 * DAY), None);
+        // Two machines are never of quite the same time.
+        assert_eq!(in_doubt(DAY + Duration::from_secs(50), DAY), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_years_off_is_doubted() {
+        let doubt = in_doubt(DAY, 20 * 365 * DAY + DAY).unwrap();
+        assert!(
+            doubt.ends_with(", 20 years ago: is the clock right?"),
+            "{doubt}"
+        );
+        let doubt = in_doubt(2 * DAY, DAY).unwrap();
+        assert!(
+            doubt.ends_with(", 1 day in the future: is the clock right?"),
+            "{doubt}"
+        );
+    }
 }

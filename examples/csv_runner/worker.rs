@@ -1,14 +1,12 @@
 //! `csv_runner worker`: rows are run for a Restate server.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use orchestrator::Blueprint as _;
 use tokio::net::TcpListener;
-use tokio::runtime::{Handle, Runtime};
-use tracing_subscriber::fmt::MakeWriter;
+use tokio::runtime::Runtime;
 
 use super::args::{Fetching, Worker};
 use super::blueprint::ProcessData;
@@ -30,14 +28,6 @@ pub(crate) fn run(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> En
 }
 
 fn serve(worker: &Worker, runtime: &Runtime, terminal: &Terminal) -> anyhow::Result<()> {
-    // What the library and the SDK say of tasks that do not go on.
-    let said = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .without_time()
-        .with_ansi(false)
-        .with_writer(Said(terminal.clone()));
-    // There is no other in this process, which would be the error.
-    let _ = said.try_init();
     let fetching = &worker.fetching;
     let url = if fetching.offline {
         None
@@ -100,41 +90,4 @@ fn longest_step(fetching: &Fetching) -> Duration {
 /// Whether others than this machine may reach it.
 fn is_open(address: SocketAddr) -> bool {
     !address.ip().is_loopback()
-}
-
-/// The SDK warns of each call that a server ends while its task waits.
-fn is_as_it_should_be(said: &str) -> bool {
-    said.contains("restate_sdk") && said.contains("\"Suspended invocation\"")
-}
-
-/// Writes lines to the terminal.
-struct Said(Terminal);
-
-struct Line<'a>(&'a Terminal);
-
-impl<'a> MakeWriter<'a> for Said {
-    type Writer = Line<'a>;
-
-    fn make_writer(&'a self) -> Line<'a> {
-        Line(&self.0)
-    }
-}
-
-impl io::Write for Line<'_> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line).trim_end().to_owned();
-        if is_as_it_should_be(&text) {
-            return Ok(line.len());
-        }
-        let terminal = self.0.clone();
-        // Not here: a thread of the runtime is not to wait for a terminal.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { terminal.said(text).await });
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cli::Running;
+use crate::cli::{Running, wait_until};
 use crate::kept::Kept;
 
 /// The library that makes calls fail, built where this is.
@@ -60,4 +60,34 @@ fn a_sync_that_fails_stops_the_run_and_loses_nothing() {
 #[test]
 fn a_read_that_fails_stops_the_run_and_loses_nothing() {
     stopped("read", [0, 6, 12, 17, 19, 20, 21]);
+}
+
+#[test]
+fn an_interrupt_while_the_journal_closes_says_that_the_run_has_finished() {
+    let kept = Kept::with_rows(20);
+    let mut command = kept.command(&["--offline", "--delay=0s", "-o=results.csv"]);
+    // The last thing that a run does to its journal is to empty the write-ahead log.
+    command
+        .env("LD_PRELOAD", library(&kept.path(".")))
+        .env("FAULT_NAME", "run.db-wal")
+        .env("FAULT_CALL", "truncate")
+        .env("FAULT_DO", "hang")
+        .env("FAULT_AFTER", "0");
+    let said = || fs::read_to_string(kept.path("said")).unwrap_or_default();
+    command.stderr(fs::File::create(kept.path("said")).unwrap());
+    let running = Running::start_as_is(command);
+    wait_until("the summary", || said().contains("20 completed"));
+    running.signal("INT");
+    assert_eq!(running.finish().code(), Some(0), "{}", said());
+    assert!(
+        said().contains("the run has finished and its results are written"),
+        "{}",
+        said()
+    );
+    let again = kept.run(&["--offline", "--delay=0s"]);
+    assert_eq!(
+        (again.code(), again.rows().len()),
+        (Some(0), 20),
+        "{again:?}"
+    );
 }

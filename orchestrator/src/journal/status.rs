@@ -23,6 +23,9 @@ pub struct JournalStatus {
     pub finished: Option<SystemTime>,
     /// When the journal was last written. If this is in the future, a clock is or was wrong.
     pub written: SystemTime,
+    /// The bytes of the write-ahead log that could not be copied into the main file yet, because another program has been
+    /// reading the journal in one transaction. While it does, the log grows.
+    pub held_bytes: u64,
     /// How many tasks are where, step by step.
     pub steps: Vec<StepCount>,
     /// How many tasks have completed.
@@ -101,6 +104,7 @@ impl Journal {
             taken: status.marks.taken.map(time),
             finished: status.marks.finished.map(time),
             written: time(status.written),
+            held_bytes: status.held_pages.unsigned_abs() * 4_096,
             steps: steps.collect(),
             completed: status.completed,
             failed: status.failed,

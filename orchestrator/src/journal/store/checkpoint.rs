@@ -15,8 +15,11 @@ impl Pen {
     ) -> rusqlite::Result<()> {
         self.write_summary(true, also)?;
         // What goes wrong here loses nothing: the log is kept, and the next checkpoint copies it.
-        if checkpoint(&self.connection, "PASSIVE").unwrap_or(false) {
-            self.summary.checkpointed = self.summary.commits;
+        if let Ok(left) = checkpoint(&self.connection, "PASSIVE") {
+            self.summary.held_pages = left;
+            if left == 0 {
+                self.summary.checkpointed = self.summary.commits;
+            }
         }
         self.pages = 0;
         self.write_summary(false, |_| Ok(()))
@@ -42,10 +45,11 @@ impl Pen {
     }
 }
 
-/// Returns whether all of the log was copied.
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
+/// Returns how many pages of the log were not copied.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<i64> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        let (is_busy, frames, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(!is_busy && frames == copied)
+        let (is_busy, pages, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let left = pages.saturating_sub(copied);
+        Ok(if is_busy { left.max(1) } else { left })
     })
 }

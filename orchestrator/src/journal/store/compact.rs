@@ -21,8 +21,6 @@ pub(super) const SMALL: u64 = 64 << 20;
 /// How many rows are moved by one statement.
 const MOVED: usize = 4_096;
 
-/// A finished journal is rewritten without its free pages if these are at least one in so many.
-const FREE: i64 = 4;
 /// A file with fewer free pages is left as it is.
 const FEW: i64 = 64;
 
@@ -56,11 +54,12 @@ fn file_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(pages.cast_unsigned() * PAGE)
 }
 
-/// Rewrites the file without its free pages, if these are many. It takes time in proportion to what is left.
+/// Rewrites the file without its free pages, if these are at least half of it: so it takes time in proportion to what is given
+/// back. In a file that stays as it is, the next records take the free pages.
 pub(super) fn give_back_room(connection: &Connection) -> rusqlite::Result<()> {
     let pages = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let free = pages("freelist_count")?;
-    if free < FEW || free < pages("page_count")? / FREE {
+    if free < FEW || free < pages("page_count")? / 2 {
         return Ok(());
     }
     connection.execute_batch("VACUUM")

@@ -69,6 +69,8 @@ pub(super) struct Tuning {
     pub(super) max_pages: Option<u32>,
     /// The pages of the write-ahead log after which it is checkpointed.
     pub(super) checkpoint_pages: u64,
+    /// The pages of a log that are held up by a reader from which on it is warned of.
+    pub(super) held_pages: i64,
 }
 
 impl Default for Tuning {
@@ -79,6 +81,8 @@ impl Default for Tuning {
             max_pages: None,
             // 32 MB: a page that is written over and over between two checkpoints goes to the file once.
             checkpoint_pages: 8_000,
+            // 128 MB.
+            held_pages: 32_000,
         }
     }
 }
@@ -190,6 +194,7 @@ impl Opening {
             },
             checkpoint_pages: self.tuning.checkpoint_pages,
             presence: Presence::default(),
+            warned_at: self.tuning.held_pages,
             position: 0,
         };
         let hand = match commits {

@@ -30,6 +30,8 @@ pub(crate) struct Status {
     pub(crate) marks: Marks,
     /// When it was last written (unix milliseconds).
     pub(crate) written: i64,
+    /// How many pages of the write-ahead log a reader keeps from being copied into the main file.
+    pub(crate) held_pages: i64,
     /// In the order in which the journal came to know the steps.
     pub(crate) steps: Vec<StepStatus>,
     pub(crate) completed: u64,
@@ -114,6 +116,7 @@ fn read(connection: &Connection, look: Look, now: i64) -> rusqlite::Result<Statu
         run: look.run,
         marks: look.summary.marks,
         written: look.summary.written,
+        held_pages: look.summary.held_pages,
         steps: Vec::new(),
         completed: 0,
         failed: 0,

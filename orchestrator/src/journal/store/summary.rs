@@ -13,6 +13,9 @@ pub(super) struct Summary {
     pub(super) commits: i64,
     /// All commits up to this one are in the main file.
     pub(super) checkpointed: i64,
+    /// How many pages of the write-ahead log the last checkpoint had to leave there, because another connection was reading an
+    /// older state.
+    pub(super) held_pages: i64,
     /// Whether commits may follow that are in the write-ahead log alone. So a main file that says this is not whole
     /// without its log.
     pub(super) needs_wal: bool,
@@ -33,7 +36,7 @@ pub(super) struct Summary {
     pub(super) identity: u64,
 }
 
-const COLUMNS: usize = 15;
+const COLUMNS: usize = 16;
 
 /// The table of the one row. `checksum` covers the other columns.
 pub(super) const TABLE: &str = "
@@ -41,6 +44,7 @@ pub(super) const TABLE: &str = "
         one INTEGER PRIMARY KEY CHECK (one = 1),
         commits INTEGER NOT NULL,
         checkpointed INTEGER NOT NULL,
+        held_pages INTEGER NOT NULL,
         needs_wal INTEGER NOT NULL,
         written INTEGER NOT NULL,
         log_rows INTEGER NOT NULL,
@@ -63,7 +67,7 @@ impl Summary {
     /// Reads the row. `Err` in the inner result if it is damaged.
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Result<Self, Damage>> {
         let mut statement = connection.prepare_cached(
-            "SELECT commits, checkpointed, needs_wal, written, log_rows, log_sum, log_bytes, tasks,
+            "SELECT commits, checkpointed, held_pages, needs_wal, written, log_rows, log_sum, log_bytes, tasks,
                  tasks_sum, inputs, taken, finished, read, sent, identity, checksum
              FROM summary WHERE one = 1",
         )?;
@@ -84,6 +88,7 @@ impl Summary {
         let [
             commits,
             checkpointed,
+            held_pages,
             needs_wal,
             written,
             log_rows,
@@ -104,6 +109,7 @@ impl Summary {
         Ok(Ok(Self {
             commits,
             checkpointed,
+            held_pages,
             needs_wal: needs_wal != 0,
             written,
             log_rows,
@@ -128,9 +134,9 @@ impl Summary {
         self.written = now();
         let numbers = self.numbers();
         let mut statement = connection.prepare_cached(
-            "INSERT OR REPLACE INTO summary (one, commits, checkpointed, needs_wal, written, log_rows, log_sum,
+            "INSERT OR REPLACE INTO summary (one, commits, checkpointed, held_pages, needs_wal, written, log_rows, log_sum,
                  log_bytes, tasks, tasks_sum, inputs, taken, finished, read, sent, identity, checksum)
-             VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         for (at, number) in numbers.iter().enumerate() {
             statement.raw_bind_parameter(at + 1, number)?;
@@ -145,6 +151,7 @@ impl Summary {
         [
             self.commits,
             self.checkpointed,
+            self.held_pages,
             self.needs_wal.into(),
             self.written,
             self.log_rows,

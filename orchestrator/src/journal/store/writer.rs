@@ -18,6 +18,8 @@ pub(super) struct Writer {
     pub(super) compaction: Compaction,
     pub(super) checkpoint_pages: u64,
     pub(super) presence: Presence,
+    /// A log is warned of that has this many pages which could not be copied into the main file.
+    pub(super) warned_at: i64,
     /// How much it has committed.
     pub(super) position: u64,
 }
@@ -92,8 +94,24 @@ impl Writer {
         if has_folded || self.pen.pages >= self.checkpoint_pages {
             self.pen.checkpoint(|_| Ok(()))?;
             self.presence.note(&shared.lock, shared.path());
+            self.warn_of_a_reader(shared);
         }
         Ok(())
+    }
+
+    /// Warns, each time that the log has doubled, of a reader that keeps it from being copied into the main file.
+    fn warn_of_a_reader(&mut self, shared: &Shared) {
+        let held = self.pen.summary.held_pages;
+        if held < self.warned_at {
+            return;
+        }
+        self.warned_at = held.saturating_mul(2);
+        tracing::warn!(
+            "the write-ahead log of the journal {} has grown to {} MB: another program has been reading the journal in one \
+             transaction; end that, or the log grows further",
+            shared.path().display(),
+            held * 4_096 / 1_000_000,
+        );
     }
 
     /// Makes the file of a finished run as small as it gets.

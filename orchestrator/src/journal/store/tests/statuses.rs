@@ -174,3 +174,27 @@ fn a_person_can_ask_the_view() {
     );
     assert_eq!(rows[5], r#"5 105 Some("parse") failed None no"#);
 }
+
+#[test]
+fn a_reader_that_holds_up_the_write_ahead_log_is_reported() {
+    let place = Place::new();
+    let store = place
+        .open_tuned(Tuning {
+            checkpoint_pages: 8,
+            ..Tuning::default()
+        })
+        .unwrap();
+    store.append(vec![completed(0)], None);
+    let reader = place.shell();
+    reader.execute_batch("BEGIN; SELECT * FROM log").unwrap();
+    for ordinal in 0..20 {
+        store.append(vec![stands(ordinal, "fetch", &"x".repeat(9_000))], None);
+    }
+    let held = || status(&place.path, 0).unwrap().held_pages;
+    assert!(held() > 20, "{}", held());
+    reader.execute_batch("END").unwrap();
+    for ordinal in 0..20 {
+        store.append(vec![stands(ordinal, "fetch", "x")], None);
+    }
+    assert_eq!(held(), 0);
+}

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use futures_util::{Stream, StreamExt as _};
-use orchestrator::{Blueprint, Orchestrator, Order, Task, TaskErrorKind, TaskResult, TaskResults};
+use orchestrator::{
+    Blueprint, Orchestrator, Order, Stats, Task, TaskErrorKind, TaskResult, TaskResults,
+};
 use tokio::time::MissedTickBehavior;
 
 use super::args::{Mode, ResultOrder};
@@ -204,18 +206,7 @@ impl Run {
                     }
                 },
                 _ = tick.tick() => {
-                    let stats = orchestrator.stats();
-                    self.terminal.progress(Progress {
-                        stage: Stage::Running,
-                        done: tally.ended(),
-                        replayed: tally.replayed,
-                        total: Some(rows),
-                        note: format!(
-                            "; {} executing, {} waiting",
-                            grouped(stats.executing as u64),
-                            grouped(stats.waiting as u64)
-                        ),
-                    });
+                    self.terminal.progress(progress(&tally, rows, orchestrator.stats()));
                     sink.output.flush()
                 }
             };
@@ -233,6 +224,21 @@ impl Run {
             took: begun.elapsed(),
             stopped,
         }
+    }
+}
+
+/// Returns how far a run of this many rows is.
+fn progress(tally: &Tally, rows: u64, stats: Stats) -> Progress {
+    Progress {
+        stage: Stage::Running,
+        done: tally.ended(),
+        replayed: tally.replayed,
+        total: Some(rows),
+        note: format!(
+            "; {} executing, {} waiting",
+            grouped(stats.executing as u64),
+            grouped(stats.waiting as u64)
+        ),
     }
 }
 

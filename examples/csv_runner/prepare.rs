@@ -150,17 +150,17 @@ fn keep(
     let mut in_use = vec![tasks];
     let mut output = None;
     let opened = opened.map(|opened| opened.journal);
-    let opened = match opened.filter(|journal| !args.fresh || journal.is_new()) {
-        Some(journal) => journal,
-        None => {
-            if path.exists() {
-                // The results have a place before anything is deleted.
-                in_use.push(journal_in_use(path)?);
-                output = Some(Output::open(args.output(), &in_use)?);
-            }
-            Journal::delete(path).map_err(anyhow::Error::msg)?;
-            Journal::open(path).map_err(anyhow::Error::msg)?
+    let opened = opened.filter(|journal| !args.fresh || journal.is_new());
+    let opened = if let Some(journal) = opened {
+        journal
+    } else {
+        if path.exists() {
+            // The results have a place before anything is deleted.
+            in_use.push(journal_in_use(path)?);
+            output = Some(Output::open(args.output(), &in_use)?);
         }
+        Journal::delete(path).map_err(anyhow::Error::msg)?;
+        Journal::open(path).map_err(anyhow::Error::msg)?
     };
     let mut journal = facts.of(opened);
     if args.retry_failed {

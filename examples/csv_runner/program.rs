@@ -14,7 +14,7 @@ use super::prepare::{Ready, prepare};
 use super::printable;
 use super::signals::Signals;
 use super::status::minute;
-use super::summary::grouped;
+use super::summary::{Tally, grouped};
 use super::terminal::Terminal;
 
 /// Runs the program, and says what went wrong.
@@ -85,15 +85,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         _ => {}
     }
     if report.failure_limit_hit {
-        let failed = grouped(report.tally.failed);
-        let stopped = if report.tally.ended() < rows {
-            "stopped: "
-        } else {
-            ""
-        };
-        terminal.error(format!(
-            "{stopped}{failed} rows failed, more than --max-failures allows"
-        ));
+        terminal.error(too_many_failures(&report.tally, rows));
     }
     match report.output.finish(end.is_complete()) {
         Ok(Some(partial)) => {
@@ -126,6 +118,16 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         _ => {}
     }
     end
+}
+
+/// Returns the message of a run that hit its failure limit.
+fn too_many_failures(tally: &Tally, rows: u64) -> String {
+    let was_cut_off = tally.ended() < rows;
+    format!(
+        "{}{} rows failed, more than --max-failures allows",
+        if was_cut_off { "stopped: " } else { "" },
+        grouped(tally.failed)
+    )
 }
 
 /// What is said when there was nothing to run.

@@ -14,10 +14,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
-use store::{Commits, Identity, Mark, Opening, Record, Stage, Store, Wake};
+use store::{ClockReading, Commits, Identity, Mark, Opening, Record, Stage, Store, Wake};
 
 const TASKS: u64 = 250_000;
-/// What a task leaves: it stands at three steps, and is through.
+/// What a task leaves: a record for each of three steps, and one of its end.
 const RECORDS: u64 = 4;
 /// The tasks that are under way at once.
 const WINDOW: u64 = 10_000;
@@ -99,32 +99,30 @@ fn record(ordinal: u64, round: u64, ids: Ids) -> Record {
     let step = usize::try_from(round).ok().and_then(|at| STEPS.get(at));
     let json = JSON.to_owned();
     let stage = match step {
-        Some(&step) => Stage::Stands {
+        Some(&step) => Stage::Next {
             step: step.into(),
+            attempt: 1,
             json,
             wake: None,
         },
         None => Stage::Completed { json },
     };
-    Record {
-        ordinal,
-        id,
-        stage,
-        hash: None,
-    }
+    Record { ordinal, id, stage }
 }
 
-/// The record of a task, one of so many, that stands before a step.
+/// The record with a delay before the step, if the task has one. There are `tasks` of them.
 fn in_delay(mut record: Record, tasks: u64, ends: Ends) -> Record {
     let at = match ends {
         Ends::Never => None,
         Ends::InOrder => Some(record.ordinal * HOUR / tasks + scatter(record.ordinal) % 100),
         Ends::Random => Some(scatter(record.ordinal) % HOUR),
     };
-    if let Stage::Stands { wake, .. } = &mut record.stage {
+    if let Stage::Next { wake, .. } = &mut record.stage {
         *wake = at.map(|at| Wake {
             at: at.cast_signed(),
             full: Duration::from_secs(3600),
+            clock: 1,
+            tick: at.cast_signed(),
         });
     }
     record
@@ -154,7 +152,12 @@ fn records(tasks: u64, pattern: Pattern, ids: Ids) -> Box<dyn Iterator<Item = Re
 
 fn open(path: &Path) -> Store {
     let opening = Opening::new(path).expect("a directory that can be written");
-    let opened = opening.begin(&identity(), run, Commits::OnAThread);
+    let clock = ClockReading {
+        name: "bench".to_owned(),
+        tick: 0,
+        at: 0,
+    };
+    let opened = opening.begin(&identity(), run, Commits::OnAThread, &clock);
     opened.expect("a journal that opens")
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::JournalError;
 use super::clock::Clock;
-use super::recording::Recording;
+use super::recording::{Recording, Settings};
 use super::status::time;
 use super::store::{self, Commits, Identity, Opening};
 use crate::engine::run_id;
@@ -23,6 +23,7 @@ pub struct Journal {
     clock: Clock,
     retry_failed: bool,
     unique_ids: bool,
+    accepts_changed_inputs: bool,
 }
 
 impl Journal {
@@ -46,6 +47,7 @@ impl Journal {
             clock: Clock::system(),
             retry_failed: false,
             unique_ids: false,
+            accepts_changed_inputs: false,
         })
     }
 
@@ -96,6 +98,17 @@ impl Journal {
     /// task's id and result, for as long as the run is open; say it from the run's first process on.
     pub fn unique_ids(mut self) -> Self {
         self.unique_ids = true;
+        self
+    }
+
+    /// Inputs may differ from those that the run was begun with; their ids may not.
+    ///
+    /// Otherwise a run whose input is read again stops at the first task with another input than before, by a hash of its JSON. Set
+    /// this if that JSON has changed with the code, such as by a new field. What is recorded of a task stays as it is: only a
+    /// task that has no record yet runs with the new input. Its first step may have been executing with the old one when the
+    /// earlier process ended, under the same [idempotency key](crate::StepContext::idempotency_key).
+    pub fn accept_changed_inputs(mut self) -> Self {
+        self.accepts_changed_inputs = true;
         self
     }
 
@@ -153,12 +166,12 @@ impl<B: Blueprint> Orchestrator<B> {
         let store = journal
             .opening
             .begin(&identity, run_id, journal.commits, clock.reading())?;
-        let recording = Arc::new(Recording::<B>::new(
-            store,
-            clock,
-            journal.retry_failed,
-            journal.unique_ids,
-        ));
+        let settings = Settings {
+            retry_failed: journal.retry_failed,
+            unique_ids: journal.unique_ids,
+            accepts_changed_inputs: journal.accepts_changed_inputs,
+        };
+        let recording = Arc::new(Recording::<B>::new(store, clock, settings));
         Ok(self.recorded_by(recording))
     }
 

@@ -218,6 +218,7 @@ mod tests {
     use super::*;
     use crate::engine::Recorder as _;
     use crate::journal::clock::Clock;
+    use crate::journal::recording::Settings;
     use crate::journal::store::{
         self, ClockReading, Commits, Identity, Opening, Record, Stage, Store,
     };
@@ -318,7 +319,7 @@ mod tests {
 
         let store = open(&path, Commits::OnAThread);
         let clock = Clock::given(UNIX_EPOCH);
-        let recording = Arc::new(Recording::<Numbers>::new(store, clock, false, false));
+        let recording = Arc::new(Recording::<Numbers>::new(store, clock, Settings::default()));
         let mut on_disk = OnDisk::new(Arc::clone(&recording));
         let wake = Wake {
             due: 13_000,

@@ -14,32 +14,38 @@ const PORTION: u64 = 2_000;
 pub(super) struct Inputs {
     /// Of how many tasks the hash was known when the journal was opened.
     known: u64,
+    /// Whether other inputs are accepted.
+    accepts_changes: bool,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Hashes that were not handed over yet.
+    /// Hashes that were not handed over yet: of further tasks, and of tasks whose input has changed.
     new: Vec<u128>,
+    changed: Vec<(u64, u128)>,
     /// Hashes that were read back, from this ordinal on.
     first: u64,
     portion: Vec<u128>,
 }
 
 impl Inputs {
-    pub(super) fn new(known: u64) -> Self {
+    pub(super) fn new(known: u64, accepts_changes: bool) -> Self {
         Self {
             known,
+            accepts_changes,
             state: Mutex::default(),
         }
     }
 
-    /// Admits the task of this ordinal. Returns whether its input is the one that it had before, if it had one.
+    /// Admits the task of this ordinal. Returns `false` if its input is not the one that it had before.
     pub(super) fn admit(&self, store: &Store, ordinal: u64, hash: u128) -> Result<bool, Error> {
-        if let Some(before) = self.stored(store, ordinal)? {
-            return Ok(before == hash);
+        match self.stored(store, ordinal)? {
+            None => self.lock().new.push(hash),
+            Some(before) if before == hash => {}
+            Some(_) if self.accepts_changes => self.lock().changed.push((ordinal, hash)),
+            Some(_) => return Ok(false),
         }
-        self.lock().new.push(hash);
         Ok(true)
     }
 
@@ -61,9 +67,12 @@ impl Inputs {
     /// Hands over the hashes of tasks that were admitted.
     pub(super) fn hand_over(&self, store: &Store) {
         let mut state = self.lock();
+        // With the lock held: records that are handed over later come after them.
         if !state.new.is_empty() {
-            // With the lock held: records that are handed over later come after it.
             store.append_inputs(std::mem::take(&mut state.new));
+        }
+        if !state.changed.is_empty() {
+            store.change_inputs(std::mem::take(&mut state.changed));
         }
     }
 

@@ -41,9 +41,9 @@
 //! # }
 //! ```
 //!
-//! Whatever ends this program (a crash, `kill -9`, the power), run it again with the same tasks: it goes
-//! on where it was. What a blueprint needs for it is that its input, its output and the types between its
-//! steps have serde's `Serialize` and `Deserialize`; that is asked for here and only here.
+//! Whatever ends this program (a crash, `kill -9`, the power), run it again with the same tasks: it
+//! continues where it was. For this the input, the output and the types between the steps of a blueprint need serde's
+//! `Serialize` and `Deserialize`.
 //!
 //! # What is guaranteed
 //!
@@ -53,61 +53,75 @@
 //! * **A step that was executing runs again**, as does one whose result was not on disk yet: steps run at
 //!   least once. [`StepContext::idempotency_key`](crate::StepContext::idempotency_key) is the same then:
 //!   send it along to whoever must not act twice.
-//! * **A delay is neither shortened nor begun anew.** What is left of it is told by the time of day, and
-//!   is never more than its full length, whatever was done to the clock meanwhile.
-//! * **A crash takes no attempts away**: a step that is retried begins at its first attempt again. A pause
-//!   before another attempt is not kept.
+//! * **A delay is neither shortened nor begun anew.** On Linux, what is left of it is read from the clock that counts since
+//!   boot, so setting the time of day changes nothing. After a restart of the machine, and on other systems in another
+//!   process, it is read from the time of day, and is never more than the full delay.
+//! * **A crash neither spends nor refunds attempts.** Each failed attempt is recorded with the pause after it, and that pause
+//!   is kept like a delay.
+//! * **A run is resumed with its own inputs only.** A hash of each task's input is recorded when the task is admitted. A run stops
+//!   at the first task with another input, before that task begins a step. (An input that changed within the last
+//!   milliseconds before a crash is not noticed if the task has no record.)
 //! * **Cancelled is not failed.** A task that was cancelled by a shutdown stays where it was.
 //! * **Results come again.** Those that an earlier process may have had are
 //!   [marked](crate::TaskResult::replayed).
 //! * **After a commit that failed nothing is tried again on this journal.** The run ends with a
 //!   [`RunError`](crate::RunError), and what was committed is kept.
-//! * **Time that the machine was suspended** counts from the next process on: within one, a delay goes by
-//!   tokio's clock, which stands still meanwhile.
+//! * **Time that the machine was suspended** counts for delays of more than 10 s that are on disk (on Linux), and for all delays
+//!   from the next process on. A delay in memory goes by tokio's clock, which stands still meanwhile.
+//! * **Damage is refused, not read.** Each record has a checksum, and each commit writes a summary that everything else must agree with.
+//!   A journal that is damaged, or whose write-ahead log is missing or of another time, is an error that says so. One
+//!   case cannot be noticed: a write-ahead log that was cut off after a commit looks like that of an earlier crash.
 //!
-//! # Doors
+//! # Execution modes
 //!
-//! | door | a task is in the journal | to go on |
+//! | mode | a task is in the journal | to resume |
 //! | --- | --- | --- |
-//! | [`execute_tasks`](crate::Orchestrator::execute_tasks), [`execute_tasks_streaming`](crate::Orchestrator::execute_tasks_streaming) | when its first step has ended | the same tasks in the same order; their ids are compared |
+//! | [`execute_tasks`](crate::Orchestrator::execute_tasks), [`execute_tasks_streaming`](crate::Orchestrator::execute_tasks_streaming) | when its first step has ended | the same tasks in the same order; ids and inputs are compared |
 //! | [`channel`](crate::Orchestrator::channel) | when [`send`](crate::TaskSender::send) returns | [`resume`](crate::Orchestrator::resume), or `channel` again |
 //!
-//! Who does not know whether a task was sent sends it again, where
-//! [`unique_ids`](Journal::unique_ids) are asked for: a task that comes again is not run again.
+//! A sender that does not know whether a task was sent may send it again if
+//! [`unique_ids`](Journal::unique_ids) is set: a task that comes again is not run again.
 //!
-//! A journal is of one run. To forget it, delete the file. A run that is over may be opened again: its
-//! results come from the journal, more tasks at the end of the input are taken in, and
+//! A journal is of one run. [`Journal::delete`] deletes it. A finished run may be opened again: its
+//! results come from the journal, more tasks at the end of the input are admitted, and
 //! [`retry_failed`](Journal::retry_failed) runs those again that failed.
 //!
 //! # Changed code
 //!
-//! A state is kept as JSON under the name of the step that it stands before. So a blueprint may gain
+//! A state is stored as JSON under the name of its next step. So a blueprint may gain
 //! steps, a step may be renamed if the option `name` keeps the old name, and a type may gain a field with
-//! `#[serde(default)]`: tasks on their way go on. A blueprint that lost a step at which tasks stand is
+//! `#[serde(default)]`. (If this is the type of the input, its JSON changes, and with it the hash:
+//! [`accept_changed_inputs`](Journal::accept_changed_inputs).) A blueprint that has lost a step that tasks wait for is
 //! refused, with those tasks. A value that can't be read ends the run with a [`RunError`](crate::RunError), which
 //! names the task. No task fails because of it.
 //!
 //! JSON has its limits: a float that is no number (NaN, infinity) is written as `null` and can't be read
 //! again, `Some(None)` comes back as `None`, and maps have texts or numbers as keys.
 //!
-//! What else must stay the same for a run to make sense (a hash of its input, say) is put down as a
+//! What else must stay the same for a run to make sense (a setting, say) is stored as a
 //! [`fact`](Journal::fact), and compared.
 //!
 //! # The file
 //!
 //! An `SQLite` database in WAL mode with `synchronous=FULL` (and `fullfsync` on macOS), written by one
-//! thread that commits together what has come together. One process writes; any other may ask for the
+//! thread that commits together what has come together. One process writes it; any other may read its
 //! [`status`](Journal::status) meanwhile, or open it with `SQLite`'s shell (`SELECT * FROM now`). Its mode
-//! is 0600. Beside it are `-wal` and `-shm` while it is open, and `.lock`, which stays. Network file systems
-//! are refused where they can be told (on Linux), since `SQLite`'s log is not safe there.
+//! is 0600. Beside it are `-wal` and `-shm` while it is open and after a crash; **the three belong together**, so move and copy them
+//! together, while no run is using them. A run whose journal is moved, deleted, replaced or cut off ends with an error. On Linux the
+//! lock is on the file itself. Elsewhere it is on a file `.lock` beside it, which stays, and these changes are not all noticed.
+//! Network file systems are refused on Linux, since `SQLite`'s log is not safe there.
+//!
+//! A program that reads the journal in one long transaction keeps the write-ahead log from being copied into the main file, so the log
+//! grows. The run warns of that by [`tracing`] from 128 MB on, and [`status`](Journal::status) reports it.
 //!
 //! # What it costs
 //!
 //! A commit takes as long as the disk takes to sync, some tenths of a millisecond, and one commit is
-//! enough for all that ended meanwhile: with thousands of tasks under way, three steps that do nothing come
-//! to 300,000 to 450,000 tasks a second, a single task alone to three commits. A task in a delay of more than
+//! enough for all that ended meanwhile: with thousands of tasks in flight, three steps that do nothing reach
+//! 300,000 to 450,000 tasks a second, and a task alone takes three commits. A task in a delay of more than
 //! 10 s is on disk and nowhere else: of a million of them, 26 to 39 MB are in memory, and of four million
-//! some 40. (But for a shutdown, which reads them back to give each its result: some 250 bytes a task.)
+//! some 40. (A shutdown reads them back to give each its result: some 250 bytes a task.) A finished task takes some 60
+//! bytes on disk and its output. A value of 512 bytes or more that does not change from step to step is stored once.
 //!
 //! # In tests
 //!

@@ -33,11 +33,11 @@ fn known<B: Durable>(id: TaskId, stage: Stage, timeline: &Timeline) -> anyhow::R
             json,
             wake,
         } => {
-            let state = contained(|| B::decode(&step, &json)).with_context(|| {
+            let value = contained(|| B::decode(&step, &json)).with_context(|| {
                 format!("task {id} waits for `{step}` in the journal with a value that this program can't read: run the program that wrote it, or give new fields a `#[serde(default)]`")
             })?;
             Known::Waits {
-                state,
+                state: value,
                 attempt,
                 wake: wake.map(|wake| Wake {
                     due: timeline.due(&wake),

@@ -37,18 +37,27 @@ pub(super) struct Recording<B> {
     blueprint: PhantomData<fn() -> B>,
 }
 
+/// What the user has asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Settings {
+    /// Whether tasks that failed run again.
+    pub(super) retry_failed: bool,
+    pub(super) unique_ids: bool,
+    pub(super) accepts_changed_inputs: bool,
+}
+
 impl<B: Durable> Recording<B> {
-    pub(super) fn new(store: Store, clock: Clock, retry_failed: bool, unique_ids: bool) -> Self {
+    pub(super) fn new(store: Store, clock: Clock, settings: Settings) -> Self {
         Self {
             // A task that was sent has a hash from the moment it has a record.
             next: Mutex::new(store.ordinals()),
-            inputs: Inputs::new(store.inputs()),
+            inputs: Inputs::new(store.inputs(), settings.accepts_changed_inputs),
             horizon: Horizon::new(clock.now()),
             timeline: store.timeline(),
             store,
             clock,
-            retry_failed,
-            ids: unique_ids.then(Ids::default),
+            retry_failed: settings.retry_failed,
+            ids: settings.unique_ids.then(Ids::default),
             begun: AtomicBool::new(false),
             has_appended: AtomicBool::new(false),
             blueprint: PhantomData,

@@ -105,6 +105,11 @@ impl Pen {
                         self.summary.inputs += 1;
                     }
                 }
+                Entry::ChangedInputs(hashes) => {
+                    for (ordinal, hash) in hashes {
+                        self.inputs.change(&transaction, *ordinal, *hash)?;
+                    }
+                }
                 Entry::Records(_) => (),
             }
         }
@@ -199,12 +204,11 @@ impl Insertion<'_> {
             At::Waits(text) => statement.raw_bind_parameter(at + 4, text)?,
         }
         statement.raw_bind_parameter(at + 5, sealed.checksum)?;
-        match self.unchanged.find(sealed, seq) {
-            Some(same) => statement.raw_bind_parameter(at + COLUMNS, same)?,
-            None => {
-                self.bytes += columns.text.len() as u64;
-                statement.raw_bind_parameter(at + COLUMNS, columns.text)?;
-            }
+        if let Some(same) = self.unchanged.find(sealed, seq) {
+            statement.raw_bind_parameter(at + COLUMNS, same)?;
+        } else {
+            self.bytes += columns.text.len() as u64;
+            statement.raw_bind_parameter(at + COLUMNS, columns.text)?;
         }
         self.bytes += ROW_BYTES as u64;
         Ok(())

@@ -83,13 +83,15 @@ pub(super) fn look(path: &Path) -> Result<Option<Look>, Error> {
     let summary = Summary::read(&transaction)
         .at(path, doing)?
         .map_err(damaged)?;
+    let is_of_another_time =
+        |main: &Summary| main.commits > summary.commits || main.commits < summary.checkpointed;
     match main {
-        Ok(Ok(main)) if has_wal => {
-            if main.commits > summary.commits || main.commits < summary.checkpointed {
-                return Err(Error::new(path, Kind::WalOfAnotherTime));
-            }
+        Ok(Ok(main)) if has_wal && is_of_another_time(&main) => {
+            return Err(Error::new(path, Kind::WalOfAnotherTime));
         }
-        Ok(Ok(main)) if main.needs_wal => return Err(Error::new(path, Kind::WalMissing)),
+        Ok(Ok(main)) if !has_wal && main.needs_wal => {
+            return Err(Error::new(path, Kind::WalMissing));
+        }
         // What the main file lacks is in its log.
         _ => {}
     }

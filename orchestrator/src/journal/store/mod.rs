@@ -177,6 +177,11 @@ impl Store {
         }
     }
 
+    /// Hands over the hashes of inputs that have changed, with their ordinals, as [`Store::append_inputs`] does.
+    pub(crate) fn change_inputs(&self, hashes: Vec<(u64, u128)>) {
+        self.hand_over(Entry::ChangedInputs(hashes), None);
+    }
+
     /// Commits what was appended and lets go of the journal. Dropping the store does the same, and
     /// keeps the error to itself.
     ///

@@ -262,7 +262,7 @@ impl Contents {
             touched.note(row.place, timeline.due_far(row.wake.as_ref()));
         })?
         .map_err(damaged)?;
-        let inputs = Tail::read(&transaction, summary.inputs.cast_unsigned())?.map_err(damaged)?;
+        let inputs = Tail::read(&transaction, summary.inputs.cast_unsigned())?;
         Ok(Self {
             timeline,
             newest,

@@ -19,6 +19,8 @@ pub(super) enum Entry {
     Records(Vec<Sealed>),
     /// The hashes of the inputs of the next tasks.
     Inputs(Vec<u128>),
+    /// The hashes of inputs that have changed, with their ordinals.
+    ChangedInputs(Vec<(u64, u128)>),
     Mark(Mark, Option<i64>),
 }
 
@@ -27,7 +29,7 @@ impl Entry {
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::Records(records) => records.len() as u64,
-            Self::Inputs(_) | Self::Mark(..) => 1,
+            Self::Inputs(_) | Self::ChangedInputs(_) | Self::Mark(..) => 1,
         }
     }
 
@@ -35,7 +37,7 @@ impl Entry {
     pub(super) fn records(&self) -> &[Sealed] {
         match self {
             Self::Records(records) => records,
-            Self::Inputs(_) | Self::Mark(..) => &[],
+            Self::Inputs(_) | Self::ChangedInputs(_) | Self::Mark(..) => &[],
         }
     }
 

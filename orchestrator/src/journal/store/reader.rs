@@ -41,7 +41,7 @@ impl Reader {
     }
 
     pub(super) fn inputs(&self, shared: &Shared, range: Range<u64>) -> Result<Vec<u128>, Error> {
-        self.read(|connection| inputs::read(connection, range)?.map_err(damaged))
+        self.read(|connection| inputs::read(connection, range))
             .at(shared.path(), "reading the hashes of inputs back")
     }
 

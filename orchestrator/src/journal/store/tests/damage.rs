@@ -64,7 +64,7 @@ fn read(place: &Place) -> Result<Contents, Error> {
 }
 
 /// Changes a file. Returns what was done.
-fn damage(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) -> String {
+fn damage(bytes: &mut [u8], random: &mut fastrand::Rng) -> String {
     let at = random.usize(..bytes.len());
     match random.u8(..10) {
         0..6 => {

@@ -181,3 +181,24 @@ fn what_came_together_is_committed_together() {
     let log = std::fs::metadata(place.path.with_extension("db-wal")).unwrap();
     assert!(log.len() < 50 * 4_096, "{}", log.len());
 }
+
+#[test]
+fn hashes_of_inputs_come_back_and_can_be_changed_in_any_block() {
+    let place = Place::new();
+    let store = place.open();
+    for hash in 0..600 {
+        store.append_inputs(vec![hash]);
+    }
+    drop(store);
+    let store = place.open();
+    store.change_inputs(vec![(3, 1_000), (599, 2_000)]);
+    store.append_inputs(vec![600, 601]);
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.inputs(), 602);
+    let mut expected: Vec<u128> = (0..602).collect();
+    expected[3] = 1_000;
+    expected[599] = 2_000;
+    assert_eq!(store.recall_inputs(0..602).unwrap(), expected);
+    assert_eq!(store.recall_inputs(249..252).unwrap(), [249, 250, 251]);
+}

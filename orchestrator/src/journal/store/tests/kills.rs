@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::*;
@@ -100,13 +100,20 @@ fn process_that_is_killed() {
     });
 }
 
-/// Runs the script in a process that is killed at the change of this number. Returns whether it was.
-fn run_killed(place: &Place, action: &str, after: u32, bytes: usize) -> bool {
+/// The script as a process.
+fn process(place: &Place, bytes: usize) -> Command {
     let name = "journal::store::tests::kills::process_that_is_killed";
-    let output = Command::new(std::env::current_exe().unwrap())
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process
         .args(["--ignored", "--exact", name])
         .env("KILLED_IN", place.directory.path())
-        .env("KILLED_BYTES", bytes.to_string())
+        .env("KILLED_BYTES", bytes.to_string());
+    process
+}
+
+/// Runs the script in a process that is killed at the change of this number. Returns whether it was.
+fn run_killed(place: &Place, action: &str, after: u32, bytes: usize) -> bool {
+    let output = process(place, bytes)
         .env("LD_PRELOAD", library())
         .env("FAULT_CALL", "change")
         .env("FAULT_DO", action)
@@ -175,4 +182,31 @@ fn a_journal_of_large_rows_opens_after_a_kill_at_any_change() {
 #[test]
 fn a_journal_opens_after_a_kill_within_any_write() {
     assert!(kill_everywhere("tear", 1_000) > 100);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_journal_opens_after_each_of_thousands_of_kills_at_random_times() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for kill in 0..3_000 {
+        let bytes = random.choice([2, 300, 5_000, 20_000]).unwrap();
+        let place = Place::new();
+        // The second process resumes what the first one left.
+        for _ in 0..2 {
+            let mut child = process(&place, bytes)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_micros(random.u64(2_000..60_000)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        check(
+            &place,
+            bytes,
+            &format!("seed {seed}, kill {kill}, {bytes} bytes"),
+        );
+    }
 }

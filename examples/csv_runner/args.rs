@@ -60,7 +60,7 @@ pub(crate) struct Args {
     more: Vec<PathBuf>,
 
     /// Write the results to this file: to FILE.partial first (FILE.XXXXXX.partial if that name is
-    /// taken), which is renamed on exit 0; `-`: standard output, which must not be closed; /dev/null
+    /// taken), which is renamed on exit 0 or 5; `-`: standard output, which must not be closed; /dev/null
     /// discards them
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,

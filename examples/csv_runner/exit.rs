@@ -9,7 +9,7 @@ Exit codes:
     1  the run itself failed, or its results could not be written
     2  nothing ran: the arguments, the input or the journal are not right
     3  it ran, but rows were skipped or a failure limit was hit
-    4  the journal could not be written, which stopped the run
+    4  the journal could not be written or read, which stopped the run
     5  every row ran and at least one is Failed (with --fail-if-failed)
   129  interrupted by SIGHUP
   130  interrupted by SIGINT

@@ -204,7 +204,8 @@ impl<B: Blueprint> Orchestrator<B> {
     ///
     /// # Errors
     ///
-    /// If the run cannot continue, such as with a journal that cannot be written. In memory that does not happen.
+    /// If the run cannot continue, such as with a journal that cannot be written. Results of tasks that have ended are dropped
+    /// then; they are in the journal. In memory that does not happen.
     ///
     /// # Panics
     ///

@@ -210,7 +210,7 @@ async fn a_run_is_not_resumed_with_the_same_inputs_in_another_order() {
     let place = killed().await;
     // Their ids count the places, as ids that are made while reading do.
     let (error, steps) = resumed_with(&place, tasks([2, 1, 60_000])).await;
-    let expected = "the input has task 100 in place 0 with another value than the journal has (places count from 0): run with the input that the journal was begun with";
+    let expected = "the input has task 100 in place 0 (from 0) with another value or id than the journal has: run with the input that the journal was begun with (a value with a `HashMap` or `HashSet` is another one in each process: use a `BTreeMap`)";
     assert_eq!((error.as_str(), steps), (expected, 0));
 }
 
@@ -219,7 +219,7 @@ async fn a_run_is_not_resumed_with_a_changed_input_of_a_completed_task() {
     let place = killed().await;
     let (error, _) = resumed_with(&place, tasks([1, 3, 60_000])).await;
     assert!(
-        error.contains("task 101 in place 1 with another value"),
+        error.contains("task 101 in place 1 (from 0) with another value"),
         "{error}"
     );
 }
@@ -229,10 +229,25 @@ async fn a_run_is_not_resumed_with_a_changed_input_of_a_task_whose_first_step_wa
     let place = killed().await;
     let (error, steps) = resumed_with(&place, tasks([1, 2, 60_001])).await;
     assert!(
-        error.contains("task 102 in place 2 with another value"),
+        error.contains("task 102 in place 2 (from 0) with another value"),
         "{error}"
     );
     assert_eq!(steps, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_input_of_a_lone_task_is_known_while_its_first_step_executes() {
+    let place = Place::new();
+    {
+        let orchestrator = place.orchestrator(Slow::default()).await;
+        let _results = orchestrator.execute_tasks_streaming(stream::iter(tasks([60_000])));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let (error, steps) = resumed_with(&place, tasks([60_001])).await;
+    assert!(error.contains("task 100 in place 0"), "{error}");
+    assert_eq!(steps, 0);
+    let (error, _) = resumed_with(&place, Vec::new()).await;
+    assert!(error.contains("the input ends after 0 tasks"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,7 +265,7 @@ async fn changed_inputs_that_are_accepted_run_where_nothing_is_recorded() {
     // They are the run's inputs from then on.
     let (error, _) = resumed_with(&place, tasks([1, 2, 5])).await;
     assert!(
-        error.contains("task 101 in place 1 with another value"),
+        error.contains("task 101 in place 1 (from 0) with another value"),
         "{error}"
     );
 }

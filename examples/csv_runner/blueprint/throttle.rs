@@ -174,7 +174,7 @@ impl Turn<'_> {
     /// The server answered well.
     pub(super) fn succeeded(&self) {
         if self.throttle.is_on.load(Ordering::Acquire) {
-            self.throttle.update(State::succeeded);
+            self.throttle.update(|state| state.succeeded(self.epoch));
         }
     }
 

@@ -86,6 +86,7 @@ where
         let mut turn = Turn::begin();
         loop {
             if !self.batch.is_empty() {
+                self.note_admitted();
                 ready!(self.run.intake.poll_offer(&mut self.batch, cx));
             }
             if self.take_due(cx) {
@@ -115,6 +116,7 @@ where
             if waits {
                 // What came before the pause is not kept waiting for what comes after it.
                 if !self.batch.is_empty() {
+                    self.note_admitted();
                     ready!(self.run.intake.poll_offer(&mut self.batch, cx));
                 }
                 return Poll::Pending;

@@ -153,16 +153,15 @@ impl Recorder<Steps> for Record {
         Ok(recalled.collect())
     }
 
-    fn meet(
-        &self,
-        _: TaskId,
-        _: u64,
-        _: Option<&u64>,
-        _: Option<TaskId>,
-        _: bool,
-    ) -> anyhow::Result<Met<Steps>> {
+    fn meet(&self, _: TaskId, _: u64, _: Option<&u64>, _: bool) -> anyhow::Result<Met<Steps>> {
         Ok(Met::Never)
     }
+
+    fn fewest(&self) -> u64 {
+        self.known()
+    }
+
+    fn admitted(&self) {}
 
     fn settled(&self, _: &TaskResult<u64>) -> Vec<TaskResult<u64>> {
         Vec::new()

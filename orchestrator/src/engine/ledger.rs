@@ -66,7 +66,7 @@ impl<B: Blueprint> Ledger<B> {
     /// Notes where a task came to. Returns it if there is nothing to write: a task that was cancelled stays where it was.
     ///
     /// An attempt that failed is noted with the pause after it, so that a crash neither spends nor refunds attempts, nor cuts
-    /// the pause.
+    /// the pause. One that failed while the run was being shut down is not: it may have failed for that.
     ///
     /// # Errors
     ///
@@ -74,11 +74,13 @@ impl<B: Blueprint> Ledger<B> {
     pub(super) fn note(
         &mut self,
         came_to: CameTo<B>,
+        is_running: bool,
     ) -> Result<Option<CameTo<B>>, (anyhow::Error, CameTo<B>)> {
         let notebook = &mut self.notebook;
         let noted = match &came_to {
             CameTo::Ended(result) if is_cancelled(result.outcome.as_ref().err()) => None,
             CameTo::Ended(result) => Some(notebook.ended(result).map(|()| None)),
+            CameTo::Waits(task, _) if task.attempt > 1 && !is_running => None,
             CameTo::Waits(task, pause) => {
                 let (id, ordinal) = (task.id, task.ordinal);
                 Some(notebook.waits(id, ordinal, &task.state, task.attempt, *pause))

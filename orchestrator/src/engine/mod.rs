@@ -140,7 +140,7 @@ where
         };
         let most = source.most().map_or(u64::MAX, |most| most as u64);
         let begun = recorder.begin(way).and_then(|()| match way {
-            Way::Read => recall::check_length(most, recorder.known()),
+            Way::Read => recall::check_length(most, recorder.fewest()),
             Way::Sent => Ok(()),
         });
         if let Err(error) = begun {

@@ -77,7 +77,7 @@ impl<B: Blueprint> Recall<B> {
         let Some(recalled) = self.look_up(ordinal)? else {
             let met = self
                 .recorder
-                .meet(task.id, ordinal, Some(&task.input), None, false)?;
+                .meet(task.id, ordinal, Some(&task.input), false)?;
             return Ok(met.admit(task.id, ordinal, || Some(Arrival::New(task.input))));
         };
         if recalled.id != task.id {
@@ -107,6 +107,16 @@ impl<B: Blueprint> Recall<B> {
                 })
                 .collect()
         })
+    }
+
+    /// The fewest tasks that the input must have.
+    pub(super) fn fewest(&self) -> u64 {
+        self.recorder.fewest()
+    }
+
+    /// The tasks that were met so far are about to begin.
+    pub(super) fn admitted_all(&self) {
+        self.recorder.admitted();
     }
 
     /// No more tasks will come.
@@ -140,9 +150,7 @@ impl<B: Blueprint> Recall<B> {
     ) -> anyhow::Result<Option<Admitted<B>>> {
         let Recalled { id, ordinal, known } = recalled;
         let has_ended = matches!(known, Known::Ended(_));
-        let met = self
-            .recorder
-            .meet(id, ordinal, input.as_ref(), Some(id), has_ended);
+        let met = self.recorder.meet(id, ordinal, input.as_ref(), has_ended);
         discard(input);
         Ok(met?.admit(id, ordinal, || self.arrival(known)))
     }

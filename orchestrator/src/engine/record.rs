@@ -34,8 +34,11 @@ pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
     /// What was known then of the tasks of these ordinals, in order of ordinal.
     fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>>;
 
-    /// Admits the task of this ordinal. `input` is given if it is at hand, and `recorded` is the id that the ordinal was recorded
-    /// with, if it was. One that `has_ended` by its own record keeps that end.
+    /// The fewest tasks that an input has which is read again.
+    fn fewest(&self) -> u64;
+
+    /// Admits the task of this ordinal. `input` is given if it is at hand. One that `has_ended` by its own record keeps that
+    /// end.
     ///
     /// # Errors
     ///
@@ -45,9 +48,11 @@ pub(crate) trait Recorder<B: Blueprint>: SendRecord<B::Input> + 'static {
         id: TaskId,
         ordinal: u64,
         input: Option<&B::Input>,
-        recorded: Option<TaskId>,
         has_ended: bool,
     ) -> anyhow::Result<Met<B>>;
+
+    /// The tasks that were met so far are about to begin.
+    fn admitted(&self);
 
     /// A task has this result. Gives those of the tasks that are to have the same.
     fn settled(&self, result: &TaskResult<B::Output>) -> Vec<TaskResult<B::Output>>;

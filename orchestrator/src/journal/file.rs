@@ -31,8 +31,8 @@ impl Journal {
     ///
     /// It is locked until the run is over, and the orchestrator and every [`TaskSender`](crate::TaskSender) are dropped. On
     /// Linux this is a lock of the file itself, by whichever name it is opened; elsewhere it is a lock of `PATH.lock`, a file
-    /// that stays. Nothing is written until a task has something to record: a new journal is made by
-    /// [`Orchestrator::journal`].
+    /// that stays. Nothing is written as yet: a new journal is made, and locked, by [`Orchestrator::journal`], and one that is
+    /// there is written when there is something to record.
     ///
     /// # Errors
     ///
@@ -51,7 +51,8 @@ impl Journal {
         })
     }
 
-    /// Deletes the journal at this path with its write-ahead log, also one that is damaged. Returns `false` if there is none.
+    /// Deletes the journal at this path with its write-ahead log. Returns `false` if there is none. A journal that is
+    /// [damaged](JournalError::is_damaged) is deleted, too, if it can be recognised as one.
     ///
     /// # Errors
     ///

@@ -2,14 +2,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::store::{Error, Store};
+use super::store::{Error, Hashes, Store};
 
 /// How many hashes are read back at a time.
 const PORTION: u64 = 2_000;
 
 /// The hash of the input of each task that was admitted, in order of ordinal.
-///
-/// They are handed over with the next records, so that what is known of a task is never without the hash of its input.
 #[derive(Debug)]
 pub(super) struct Inputs {
     /// Of how many tasks the hash was known when the journal was opened.
@@ -21,13 +19,16 @@ pub(super) struct Inputs {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Hashes that were not handed over yet: of further tasks, and of tasks whose input has changed.
-    new: Vec<u128>,
-    changed: Vec<(u64, u128)>,
+    /// Hashes that were not handed over yet.
+    hashes: Hashes,
     /// Hashes that were read back, from this ordinal on.
     first: u64,
     portion: Vec<u128>,
 }
+
+/// The input of a task is not the one that it had before.
+#[derive(Debug)]
+pub(super) struct Differs;
 
 impl Inputs {
     pub(super) fn new(known: u64, accepts_changes: bool) -> Self {
@@ -38,15 +39,35 @@ impl Inputs {
         }
     }
 
-    /// Admits the task of this ordinal. Returns `false` if its input is not the one that it had before.
-    pub(super) fn admit(&self, store: &Store, ordinal: u64, hash: u128) -> Result<bool, Error> {
+    /// Of how many tasks the hash was known when the journal was opened.
+    pub(super) fn known(&self) -> u64 {
+        self.known
+    }
+
+    /// Admits the task of this ordinal, which was read.
+    pub(super) fn admit(
+        &self,
+        store: &Store,
+        ordinal: u64,
+        hash: u128,
+    ) -> Result<Result<(), Differs>, Error> {
         match self.stored(store, ordinal)? {
-            None => self.lock().new.push(hash),
+            None => self.lock().hashes.new.push(hash),
             Some(before) if before == hash => {}
-            Some(_) if self.accepts_changes => self.lock().changed.push((ordinal, hash)),
-            Some(_) => return Ok(false),
+            Some(_) if self.accepts_changes => self.lock().hashes.changed.push((ordinal, hash)),
+            Some(_) => return Ok(Err(Differs)),
         }
-        Ok(true)
+        Ok(Ok(()))
+    }
+
+    /// Admits the task of this ordinal, which was sent. If there is a hash, it is of a task whose record was lost in a crash.
+    pub(super) fn send(&self, ordinal: u64, hash: u128) {
+        let hashes = &mut self.lock().hashes;
+        if ordinal < self.known {
+            hashes.changed.push((ordinal, hash));
+        } else {
+            hashes.new.push(hash);
+        }
     }
 
     /// The hash of the input that the task of this ordinal had when the journal was opened.
@@ -64,15 +85,18 @@ impl Inputs {
         Ok(state.portion.get(index).copied())
     }
 
-    /// Hands over the hashes of tasks that were admitted.
-    pub(super) fn hand_over(&self, store: &Store) {
+    /// Passes on the hashes that were not handed over yet. What is known of a task is never on disk without the hash of its
+    /// input: the lock is held meanwhile, so that records which are handed over later come after them.
+    pub(super) fn hand_over<T>(&self, hand_over: impl FnOnce(Hashes) -> T) -> T {
         let mut state = self.lock();
-        // With the lock held: records that are handed over later come after them.
-        if !state.new.is_empty() {
-            store.append_inputs(std::mem::take(&mut state.new));
-        }
-        if !state.changed.is_empty() {
-            store.change_inputs(std::mem::take(&mut state.changed));
+        hand_over(std::mem::take(&mut state.hashes))
+    }
+
+    /// Hands over the hashes that are there, without a record.
+    pub(super) fn flush(&self, store: &Store) {
+        let mut state = self.lock();
+        if !state.hashes.new.is_empty() || !state.hashes.changed.is_empty() {
+            store.append_with(std::mem::take(&mut state.hashes), Vec::new(), None);
         }
     }
 

@@ -58,19 +58,20 @@
 //!   process, it is read from the time of day, and is never more than the full delay.
 //! * **A crash neither spends nor refunds attempts.** Each failed attempt is recorded with the pause after it, and that pause
 //!   is kept like a delay.
-//! * **A run is resumed with its own inputs only.** A hash of each task's input is recorded when the task is admitted. A run stops
-//!   at the first task with another input, before that task begins a step. (An input that changed within the last
-//!   milliseconds before a crash is not noticed if the task has no record.)
+//! * **A run is resumed with its own inputs only.** A hash of each task's id and input is written when the task is admitted. A run
+//!   stops at the first task with another input, before that task begins a step. (Of tasks that were admitted within the
+//!   last milliseconds before a crash, the hash may not be on disk.)
 //! * **Cancelled is not failed.** A task that was cancelled by a shutdown stays where it was.
 //! * **Results come again.** Those that an earlier process may have had are
 //!   [marked](crate::TaskResult::replayed).
 //! * **After a commit that failed nothing is tried again on this journal.** The run ends with a
 //!   [`RunError`](crate::RunError), and what was committed is kept.
-//! * **Time that the machine was suspended** counts for delays of more than 10 s that are on disk (on Linux), and for all delays
-//!   from the next process on. A delay in memory goes by tokio's clock, which stands still meanwhile.
+//! * **Time in which the machine was suspended** counts, on Linux, for delays that wait on disk (longer than 10 s). A delay in
+//!   memory does not count it until the next process: tokio's clock stands still meanwhile.
 //! * **Damage is refused, not read.** Each record has a checksum, and each commit writes a summary that everything else must agree with.
-//!   A journal that is damaged, or whose write-ahead log is missing or of another time, is an error that says so. One
-//!   case cannot be noticed: a write-ahead log that was cut off after a commit looks like that of an earlier crash.
+//!   A journal that is damaged, or whose write-ahead log is missing or of another time, is an error that says so. Not
+//!   noticed is a write-ahead log that lacks its end, since it looks like that of an earlier crash; and a missing one, if
+//!   another program was reading the journal all the time from when the run opened it.
 //!
 //! # Execution modes
 //!
@@ -96,7 +97,9 @@
 //! names the task. No task fails because of it.
 //!
 //! JSON has its limits: a float that is no number (NaN, infinity) is written as `null` and can't be read
-//! again, `Some(None)` comes back as `None`, and maps have texts or numbers as keys.
+//! again, `Some(None)` comes back as `None`, and maps have texts or numbers as keys. An input with a `HashMap` or a
+//! `HashSet` is serialized in another order in each process, so its hash differs and the run is not resumed: use a
+//! `BTreeMap` or a `BTreeSet`.
 //!
 //! What else must stay the same for a run to make sense (a setting, say) is stored as a
 //! [`fact`](Journal::fact), and compared.
@@ -105,7 +108,7 @@
 //!
 //! An `SQLite` database in WAL mode with `synchronous=FULL` (and `fullfsync` on macOS), written by one
 //! thread that commits together what has come together. One process writes it; any other may read its
-//! [`status`](Journal::status) meanwhile, or open it with `SQLite`'s shell (`SELECT * FROM now`). Its mode
+//! [`status`](Journal::status) meanwhile, or open it with `SQLite`'s shell (`sqlite3 -readonly`, `SELECT * FROM now`). Its mode
 //! is 0600. Beside it are `-wal` and `-shm` while it is open and after a crash; **the three belong together**, so move and copy them
 //! together, while no run is using them. A run whose journal is moved, deleted, replaced or cut off ends with an error. On Linux the
 //! lock is on the file itself. Elsewhere it is on a file `.lock` beside it, which stays, and these changes are not all noticed.

@@ -3,15 +3,13 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::task::{Context, Poll, Waker};
-
-use anyhow::Context as _;
 
 use super::JournalError;
 use super::clock::Clock;
 use super::horizon::{Horizon, OnDisk};
-use super::inputs::Inputs;
+use super::inputs::{Differs, Inputs};
 use super::notebook::Page;
 use super::record;
 use super::store::{Mark, Record, Stage, Store, Timeline, hash_of_input};
@@ -31,7 +29,7 @@ pub(super) struct Recording<B> {
     /// Set where ids are unique.
     ids: Option<Ids>,
     begun: AtomicBool,
-    has_appended: AtomicBool,
+    has_appended: Once,
     /// The ordinal of the next task that is sent.
     next: Mutex<u64>,
     blueprint: PhantomData<fn() -> B>,
@@ -59,20 +57,22 @@ impl<B: Durable> Recording<B> {
             retry_failed: settings.retry_failed,
             ids: settings.unique_ids.then(Ids::default),
             begun: AtomicBool::new(false),
-            has_appended: AtomicBool::new(false),
+            has_appended: Once::new(),
             blueprint: PhantomData,
         }
     }
 
     /// Hands records over for the next commit, after the hashes of inputs that were admitted before. Returns their position.
     pub(super) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
-        if !self.has_appended.swap(true, Ordering::Relaxed) && self.store.marks().finished.is_some()
-        {
-            self.store.mark(Mark::Finished, None, None);
-            self.store.mark(Mark::Taken, None, None);
-        }
-        self.inputs.hand_over(&self.store);
-        self.store.append(records, waker)
+        // Whoever comes second waits: no record may be on disk before the marks are gone.
+        self.has_appended.call_once(|| {
+            if self.store.marks().finished.is_some() {
+                self.store.mark(Mark::Finished, None, None);
+                self.store.mark(Mark::Taken, None, None);
+            }
+        });
+        self.inputs
+            .hand_over(|hashes| self.store.append_with(hashes, records, waker))
     }
 
     pub(super) fn timeline(&self) -> &Timeline {
@@ -178,6 +178,14 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         self.store.ordinals()
     }
 
+    fn fewest(&self) -> u64 {
+        self.store.ordinals().max(self.inputs.known())
+    }
+
+    fn admitted(&self) {
+        self.inputs.flush(&self.store);
+    }
+
     fn recall(&self, ordinals: Range<u64>) -> anyhow::Result<Vec<Recalled<B>>> {
         let records = self.store.recall(ordinals).map_err(error)?;
         let retries = self.retry_failed && self.store.marks().sent.is_none();
@@ -193,33 +201,32 @@ impl<B: Durable> Recorder<B> for Recording<B> {
         id: TaskId,
         ordinal: u64,
         input: Option<&B::Input>,
-        recorded: Option<TaskId>,
         has_ended: bool,
     ) -> anyhow::Result<Met<B>> {
         // A task that is read is admitted here. One that was sent has its hash since then.
         let is_read = input.is_some() && self.store.marks().sent.is_none();
         let hash = match input {
-            Some(input) => {
-                let hash = hash_of_input(&contained(|| B::encode_input(input))?.1);
-                if is_read {
-                    self.inputs
-                        .admit(&self.store, ordinal, hash)
-                        .map_err(error)?
-                        .then_some(())
-                        .with_context(|| other_input(id, ordinal, recorded))?;
-                }
-                Some(hash)
-            }
-            None => None,
+            Some(input) if is_read || self.ids.is_some() => Some(hash_of_input(
+                id.0,
+                &contained(|| B::encode_input(input))?.1,
+            )),
+            _ => None,
         };
+        if let Some(hash) = hash
+            && is_read
+        {
+            let admitted = self.inputs.admit(&self.store, ordinal, hash);
+            admitted
+                .map_err(error)?
+                .map_err(|Differs| other_input(id, ordinal))?;
+        }
         let Some(ids) = &self.ids else {
             return Ok(Met::Never);
         };
-        let stored = self
-            .inputs
-            .stored(&self.store, ordinal)
-            .map_err(error)?
-            .filter(|_| !is_read && hash.is_none());
+        let stored = match hash {
+            Some(_) => None,
+            None => self.inputs.stored(&self.store, ordinal).map_err(error)?,
+        };
         Ok(match ids.meet(id.0, ordinal, hash, stored, has_ended) {
             Seen::Never => Met::Never,
             Seen::UnderWay => Met::UnderWay,
@@ -293,7 +300,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
     }
 
     fn taken(&self) {
-        if self.store.marks().taken.is_some() && !self.has_appended.load(Ordering::Relaxed) {
+        if self.store.marks().taken.is_some() && !self.has_appended.is_completed() {
             return;
         }
         self.store
@@ -302,7 +309,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
 
     fn finished(&self) {
         // A run in which nothing ran was finished when it was.
-        if self.store.marks().finished.is_some() && !self.has_appended.load(Ordering::Relaxed) {
+        if self.store.marks().finished.is_some() && !self.has_appended.is_completed() {
             return;
         }
         self.store
@@ -313,7 +320,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
 impl<B: Durable> SendRecord<B::Input> for Recording<B> {
     fn record(&self, task: &Task<B::Input>, waker: &Waker) -> anyhow::Result<(u64, u64)> {
         let (step, json) = contained(|| B::encode_input(&task.input))?;
-        let hash = hash_of_input(&json);
+        let hash = hash_of_input(task.id.0, &json);
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let ordinal = *next;
         let record = Record {
@@ -327,9 +334,7 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
             },
         };
         // Under the lock, so that what is on disk after a crash has no gap.
-        self.inputs
-            .admit(&self.store, ordinal, hash)
-            .map_err(error)?;
+        self.inputs.send(ordinal, hash);
         let position = self.append(vec![record], Some(waker));
         *next += 1;
         Ok((ordinal, position))
@@ -345,15 +350,9 @@ impl<B: Durable> SendRecord<B::Input> for Recording<B> {
 }
 
 /// Why a run stops whose input is not the one that the journal was begun with.
-fn other_input(id: TaskId, ordinal: u64, recorded: Option<TaskId>) -> String {
-    let what = match recorded {
-        Some(was) if was != id => {
-            format!("task {id} in place {ordinal}, where the journal has task {was}")
-        }
-        _ => format!("task {id} in place {ordinal} with another value than the journal has"),
-    };
-    format!(
-        "the input has {what} (places count from 0): run with the input that the journal was begun with"
+fn other_input(id: TaskId, ordinal: u64) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the input has task {id} in place {ordinal} (from 0) with another value or id than the journal has: run with the input that the journal was begun with (a value with a `HashMap` or `HashSet` is another one in each process: use a `BTreeMap`)"
     )
 }
 

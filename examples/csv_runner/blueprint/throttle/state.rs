@@ -89,9 +89,10 @@ impl State {
         self.under_way -= 1;
     }
 
-    /// A good answer to a request.
-    pub(super) fn succeeded(&mut self) {
-        if !self.is_on {
+    /// A good answer to a request that was sent in `epoch`. One from before the last pause says nothing of what the server
+    /// allows now.
+    pub(super) fn succeeded(&mut self, epoch: u64) {
+        if !self.is_on || epoch != self.epoch {
             return;
         }
         self.in_round += 1;
@@ -203,7 +204,7 @@ mod tests {
                     let (is_good, epoch, counted) = answer.remove();
                     if is_good {
                         good += 1;
-                        self.state.succeeded();
+                        self.state.succeeded(epoch);
                     } else {
                         self.state.throttled(self.now, 1000 * MS, epoch);
                     }
@@ -233,7 +234,7 @@ mod tests {
         state.throttled(now, MS, 0);
         assert!(state.is_on());
         for _ in 0..20 {
-            state.succeeded();
+            state.succeeded(state.epoch());
         }
         assert!(!state.is_on());
     }
@@ -246,7 +247,7 @@ mod tests {
         // 13 rounds up to half, and 25 to the whole.
         for _ in 0..50 {
             for _ in 0..state.allowed {
-                state.succeeded();
+                state.succeeded(state.epoch());
             }
         }
         assert!(!state.is_on());
@@ -269,10 +270,21 @@ mod tests {
             rounds.push(begun);
             for _ in 0..begun {
                 state.end();
-                state.succeeded();
+                state.succeeded(state.epoch());
             }
         }
         assert_eq!(rounds, [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn answers_to_requests_from_before_a_pause_let_no_more_resume() {
+        let now = Instant::now();
+        let mut state = State::new(100, Duration::ZERO);
+        state.throttled(now, MS, 0);
+        for _ in 0..99 {
+            state.succeeded(0);
+        }
+        assert_eq!(state.allowed, 1);
     }
 
     #[test]
@@ -330,7 +342,7 @@ mod tests {
                     }
                     2 if under_way > 0 => {
                         state.end();
-                        state.succeeded();
+                        state.succeeded(state.epoch());
                         under_way -= 1;
                     }
                     _ => if state.begin(now).is_ok() {

@@ -12,6 +12,13 @@ where
     B: Blueprint,
     S: Source<Input = B::Input>,
 {
+    /// The tasks of the batch are about to be handed to the workers.
+    pub(super) fn note_admitted(&self) {
+        if let Some(recall) = &self.recall {
+            recall.admitted_all();
+        }
+    }
+
     /// Takes in tasks whose delay ends soon. Says whether there were any.
     pub(super) fn take_due(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(recall) = &mut self.recall else {
@@ -66,7 +73,12 @@ where
         if self.closed {
             return;
         }
-        if let Err(error) = check_length(self.admitted, recall.known()) {
+        let fewest = if self.source.recalls_all() {
+            recall.known()
+        } else {
+            recall.fewest()
+        };
+        if let Err(error) = check_length(self.admitted, fewest) {
             self.run.ending.break_down(error);
             return;
         }

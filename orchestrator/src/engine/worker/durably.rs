@@ -32,7 +32,7 @@ where
         let Some(ledger) = &mut self.ledger else {
             return;
         };
-        match ledger.note(came_to) {
+        match ledger.note(came_to, self.phase.is_running()) {
             Ok(None) => {}
             Ok(Some(came_to)) => self.go_on(came_to),
             Err((error, came_to)) => {

@@ -1,5 +1,6 @@
 //! Copying the write-ahead log into the main file.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::commit::Pen;
@@ -25,9 +26,19 @@ impl Pen {
         self.write_summary(false, |_| Ok(()))
     }
 
-    /// Copies all of the write-ahead log into the main file and empties it. Nothing is written after that.
+    /// Copies all of the write-ahead log into the main file, and has it deleted when the connection is closed. Nothing is
+    /// written after that.
     pub(super) fn checkpoint_all(&self) -> rusqlite::Result<()> {
-        checkpoint(&self.connection, "TRUNCATE").map(drop)
+        if checkpoint(&self.connection, "TRUNCATE")? == 0 {
+            self.delete_log_on_close()?;
+        }
+        Ok(())
+    }
+
+    /// Has the last connection that is closed delete the write-ahead log.
+    pub(super) fn delete_log_on_close(&self) -> rusqlite::Result<()> {
+        let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        self.connection.set_db_config(config, false).map(drop)
     }
 
     fn write_summary<T>(

@@ -1,12 +1,12 @@
 //! Checksums of what is stored, so that damage is noticed. All are XXH3, which is the same in every version.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::record::{Columns, Record};
 
-/// Returns the hash of a task's input in serialized form.
-pub(crate) fn input(json: &str) -> u128 {
-    xxh3_128(json.as_bytes())
+/// Returns the hash of a task's input in serialized form, and of its id.
+pub(crate) fn input(id: u64, json: &str) -> u128 {
+    xxh3_128_with_seed(json.as_bytes(), id)
 }
 
 /// A record with what is computed from it before it reaches the thread that writes.

@@ -76,7 +76,7 @@ impl Pen {
         self.checkpoint(|transaction| {
             first.identity.write_steps(transaction)?;
             transaction.execute(
-                "INSERT OR IGNORE INTO clock (number, name) VALUES (?1, ?2)",
+                "INSERT INTO clock (number, name) VALUES (?1, ?2)",
                 (first.clock, &first.clock_name),
             )
         })?;

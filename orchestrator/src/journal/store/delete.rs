@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::{At as _, Error, Kind};
+use super::error::{At as _, Error};
 use super::files;
 use super::lock::WriterLock;
 use super::look::is_there;
@@ -16,13 +16,14 @@ pub(crate) fn delete(path: &Path) -> Result<bool, Error> {
     let path = files::resolve(path).at(path, "looking")?;
     let is_there = match is_there(&path) {
         // What is left of a journal.
-        Err(error) if matches!(error.kind(), Kind::MainMissing | Kind::OtherFormat { .. }) => true,
+        Err(error) if error.is_damaged() => true,
         other => other?,
     };
     if is_there {
         let _lock = WriterLock::take(&path)?;
-        files::remove(&path).at(&path, "deleting it")?;
+        // The logs first: another process may make a journal as soon as there is none.
         files::remove_logs(&path).at(&path, "deleting it")?;
+        files::remove(&path).at(&path, "deleting it")?;
     }
     Ok(is_there)
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::ErrorCode;
+
 /// Why a journal was refused, or broke: what happened, to which file, and what to do.
 #[derive(Clone, Debug)]
 pub(crate) struct Error(Arc<Inner>);
@@ -87,7 +89,6 @@ impl Error {
                 | Kind::WalOfAnotherTime
                 | Kind::MainMissing
                 | Kind::OtherFormat { .. }
-                | Kind::Sqlite(..)
         )
     }
 
@@ -125,13 +126,23 @@ impl<T> At<T> for rusqlite::Result<T> {
     }
 }
 
-fn kind_of(doing: &'static str, source: rusqlite::Error) -> Kind {
+/// Returns what happened when `SQLite` returned this error.
+pub(super) fn kind_of(doing: &'static str, source: rusqlite::Error) -> Kind {
     use rusqlite::Error::{
         FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+        SqliteFailure,
     };
     match &source {
         FromSqlConversionFailure(_, _, error) if error.is::<Damage>() => {
             Kind::Damaged(error.to_string())
+        }
+        SqliteFailure(error, _)
+            if matches!(
+                error.code,
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase
+            ) =>
+        {
+            Kind::Damaged(format!("{doing} failed: {source}"))
         }
         // Nothing is read that was not written by this format.
         FromSqlConversionFailure(..)
@@ -181,7 +192,7 @@ impl fmt::Display for Error {
             ),
             Kind::WalMissing => write!(
                 f,
-                "the journal {path} is not whole without its write-ahead log {path}-wal, which is missing or empty: put that beside it, or delete the journal to begin anew"
+                "the journal {path} is not whole without its write-ahead log {path}-wal, which is missing or empty (moved without it, or deleted by another SQLite program): put that beside it, or delete the journal to begin anew"
             ),
             Kind::WalOfAnotherTime => write!(
                 f,

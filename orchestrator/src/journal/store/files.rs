@@ -1,7 +1,7 @@
 //! The journal's files beside each other: the database, its lock, its write-ahead log.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,9 +41,9 @@ pub(super) fn wal(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-/// Whether a write-ahead log holds something that the database may lack.
+/// Whether a write-ahead log holds something that the database may lack: more than its header of 32 bytes.
 pub(super) fn has_wal(path: &Path) -> bool {
-    fs::metadata(wal(path)).is_ok_and(|file| file.len() > 0)
+    fs::metadata(wal(path)).is_ok_and(|file| file.len() > 32)
 }
 
 /// Makes an empty file that nobody else may read, in place of one that may be there.
@@ -72,19 +72,22 @@ pub(super) fn remove_logs(path: &Path) -> io::Result<()> {
     logs.iter().try_for_each(|log| remove(&beside(path, log)))
 }
 
-/// Puts a finished file in the place of the journal, for good. Only an empty file is replaced.
-pub(super) fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
+/// Puts a finished file in the place of the journal, for good. It replaces an empty file if `replaces` says so, and no other.
+pub(super) fn put_in_place(new: &Path, path: &Path, replaces: bool) -> io::Result<()> {
     OpenOptions::new().write(true).open(new)?.sync_all()?;
-    remove_logs(path)?;
-    if fs::metadata(path).is_ok() {
+    // SQLite would take this for the new file's, and undo changes that it never had. A journal that another process has
+    // made meanwhile has none.
+    remove(&beside(path, "-journal"))?;
+    if replaces {
         fs::rename(new, path)?;
     } else {
         rename_to_nothing(new, path)?;
     }
+    remove_logs(path)?;
     // So that the name, too, survives a power failure. Directories open only on Unix.
     #[cfg(unix)]
     if let Some(directory) = path.parent() {
-        File::open(directory)?.sync_all()?;
+        fs::File::open(directory)?.sync_all()?;
     }
     Ok(())
 }
@@ -101,7 +104,8 @@ fn rename_to_nothing(new: &Path, path: &Path) -> io::Result<()> {
             other => return Ok(other?),
         }
     }
-    fs::rename(new, path)
+    fs::hard_link(new, path)?;
+    fs::remove_file(new)
 }
 
 /// Opens the database file without its write-ahead log. No lock is taken, no other file is opened and no byte is changed.

@@ -89,20 +89,29 @@ mod of_the_file {
         }
 
         /// Makes an empty file that is to become the journal at `path`, in place of one that a killed process left behind.
-        pub(in super::super) fn create(new: &Path, path: &Path) -> Result<Self, Error> {
+        /// Returns its lock and `other`, the lock of an empty file at `path`.
+        pub(in super::super) fn create(
+            new: &Path,
+            path: &Path,
+            other: Option<Self>,
+        ) -> Result<(Self, Option<Self>), Error> {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
             // Payloads are nobody else's business.
             options.mode(0o600);
             loop {
+                // One that this process is making is not opened: see `WRITTEN`.
+                if fs::metadata(new).is_ok_and(|file| is_written(&file.into())) {
+                    return Err(Error::new(path, Kind::Locked));
+                }
                 let file = options.open(new).at(path, "creating it")?;
                 super::lock(&file, path)?;
                 let identity = Identity::from(file.metadata().at(path, "creating it")?);
+                written(|all| all.insert(identity));
                 let locked = Self { file, identity };
                 if locked.is_at(new) {
                     locked.file.set_len(0).at(path, "creating it")?;
-                    written(|all| all.insert(identity));
-                    return Ok(locked);
+                    return Ok((locked, other));
                 }
             }
         }
@@ -128,6 +137,11 @@ mod of_the_file {
             fs::metadata(path).is_ok_and(|file| Identity::from(file) == self.identity)
         }
 
+        /// Whether the path leads to the file that is locked, and that is empty.
+        pub(in super::super) fn is_empty_file_at(&self, path: &Path) -> bool {
+            self.is_at(path) && self.length().is_ok_and(|length| length == 0)
+        }
+
         /// The length of the file that is locked.
         pub(in super::super) fn length(&self) -> io::Result<u64> {
             Ok(self.file.metadata()?.len())
@@ -143,6 +157,10 @@ mod of_the_file {
     fn written<T>(change: impl FnOnce(&mut HashSet<Identity>) -> T) -> T {
         let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
         change(written.get_or_insert_default())
+    }
+
+    fn is_written(identity: &Identity) -> bool {
+        written(|all| all.contains(identity))
     }
 
     /// Which file a path leads to, if to any.
@@ -175,11 +193,21 @@ mod of_a_file_beside {
             Self::lock(path).map(Some)
         }
 
-        /// Makes an empty file that is to become the journal at `path`.
-        pub(in super::super) fn create(new: &Path, path: &Path) -> Result<Self, Error> {
-            let lock = Self::lock(path)?;
+        /// Makes an empty file that is to become the journal at `path`. Returns its lock, which is `other` if that is held.
+        pub(in super::super) fn create(
+            new: &Path,
+            path: &Path,
+            other: Option<Self>,
+        ) -> Result<(Self, Option<Self>), Error> {
+            let lock = match other {
+                Some(lock) => lock,
+                None => Self::lock(path)?,
+            };
             create_empty(new).at(path, "creating it")?;
-            Ok(lock)
+            if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+                std::fs::remove_file(path).at(path, "creating it")?;
+            }
+            Ok((lock, None))
         }
 
         fn lock(path: &Path) -> Result<Self, Error> {
@@ -193,8 +221,15 @@ mod of_a_file_beside {
         }
 
         /// Whether there is a file at the path.
+        #[expect(clippy::unused_self, reason = "as on Linux")]
         pub(in super::super) fn is_at(&self, path: &Path) -> bool {
             path.exists()
+        }
+
+        /// An empty file is deleted when the new one is made.
+        #[expect(clippy::unused_self, reason = "as on Linux")]
+        pub(in super::super) fn is_empty_file_at(&self, _: &Path) -> bool {
+            false
         }
     }
 }

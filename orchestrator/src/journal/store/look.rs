@@ -146,12 +146,14 @@ fn count_at(
     mut each: impl FnMut(u64),
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "SELECT newest.id FROM newest JOIN step ON step.number = newest.step
-         WHERE newest.stage = 0 AND step.name = ?1 ORDER BY newest.ordinal",
+        "SELECT recorded.ordinal, recorded.id FROM recorded JOIN newest USING (ordinal)
+         JOIN step ON step.number = newest.step
+         WHERE newest.stage = 0 AND step.name = ?1 ORDER BY 1",
     )?;
     let mut rows = statement.query([step])?;
     while let Some(row) = rows.next()? {
-        each(row.get::<_, i64>(0)?.cast_unsigned());
+        let (ordinal, distance): (i64, i64) = (row.get(0)?, row.get(1)?);
+        each(ordinal.wrapping_add(distance).cast_unsigned());
     }
     Ok(())
 }

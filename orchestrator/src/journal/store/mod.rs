@@ -67,6 +67,15 @@ use self::reader::Reader;
 use self::shared::Shared;
 use self::writer::Hand;
 
+/// Hashes of inputs that are to be recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Hashes {
+    /// Of the next tasks that have none, in order of ordinal.
+    pub(crate) new: Vec<u128>,
+    /// Of tasks that have another one, with their ordinals.
+    pub(crate) changed: Vec<(u64, u128)>,
+}
+
 /// A journal that is open for writing.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -87,21 +96,28 @@ impl Store {
     /// `waker` is woken when they are on disk, or the journal has broken. Returns their position:
     /// they are on disk when [`Store::committed`] gives that or more.
     pub(crate) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
-        let sealed = records.into_iter().map(Sealed::from).collect();
-        self.hand_over(Entry::Records(sealed), waker)
+        self.append_with(Hashes::default(), records, waker)
     }
 
-    /// Hands over the hashes of the inputs of the next tasks, for the same commit as what is appended after them or for an
-    /// earlier one.
-    pub(crate) fn append_inputs(&self, hashes: Vec<u128>) {
-        self.hand_over(Entry::Inputs(hashes), None);
+    /// As [`Store::append`], and with the records, or before them, the hashes of inputs.
+    pub(crate) fn append_with(
+        &self,
+        hashes: Hashes,
+        records: Vec<Record>,
+        waker: Option<&Waker>,
+    ) -> u64 {
+        let new = (!hashes.new.is_empty()).then_some(Entry::Inputs(hashes.new));
+        let changed = (!hashes.changed.is_empty()).then_some(Entry::ChangedInputs(hashes.changed));
+        let sealed = records.into_iter().map(Sealed::from).collect();
+        let entries = new.into_iter().chain(changed);
+        self.hand_over(entries.chain([Entry::Records(sealed)]), waker)
     }
 
     /// Sets a mark of the run to a time (unix milliseconds), or takes it away. It has a position
     /// like a record.
     pub(crate) fn mark(&self, mark: Mark, at: Option<i64>, waker: Option<&Waker>) -> u64 {
         self.shared.marks().set(mark, at);
-        self.hand_over(Entry::Mark(mark, at), waker)
+        self.hand_over([Entry::Mark(mark, at)], waker)
     }
 
     /// The marks that the run has, whether or not they are on disk yet.
@@ -130,7 +146,7 @@ impl Store {
 
     /// The run's time.
     pub(crate) fn timeline(&self) -> Timeline {
-        self.shared.timeline
+        self.shared.timeline.clone()
     }
 
     /// The name of the run, which it was given when the journal was made.
@@ -177,11 +193,6 @@ impl Store {
         }
     }
 
-    /// Hands over the hashes of inputs that have changed, with their ordinals, as [`Store::append_inputs`] does.
-    pub(crate) fn change_inputs(&self, hashes: Vec<(u64, u128)>) {
-        self.hand_over(Entry::ChangedInputs(hashes), None);
-    }
-
     /// Commits what was appended and lets go of the journal. Dropping the store does the same, and
     /// keeps the error to itself.
     ///
@@ -197,9 +208,9 @@ impl Store {
         self.shared.committed().map(drop)
     }
 
-    fn hand_over(&self, entry: Entry, waker: Option<&Waker>) -> u64 {
+    fn hand_over(&self, entries: impl IntoIterator<Item = Entry>, waker: Option<&Waker>) -> u64 {
         match &self.hand {
-            Some(hand) => hand.take(&self.shared, entry, waker),
+            Some(hand) => hand.take(&self.shared, entries, waker),
             None => 0,
         }
     }

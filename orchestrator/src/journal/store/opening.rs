@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags};
 
 use super::Store;
 use super::commit::{First, Pen};
@@ -147,8 +147,7 @@ impl Opening {
             identity.check(&found.identity, &self.path)?;
             none_waits_for(&self.path, identity.gone_from(&found.identity))?;
         } else {
-            // An empty file is replaced, and its lock kept until it is.
-            let lock = create(&self.path, identity, &run())?;
+            let lock = create(&self.path, identity, &run(), self.lock.take())?;
             self.lock = Some(lock);
             self.found = look(&self.path)?;
         }
@@ -165,7 +164,7 @@ impl Opening {
         let marks = found.summary.marks;
         let inputs = found.summary.inputs.cast_unsigned();
         let ordinals = contents.ordinals();
-        let timeline = contents.timeline;
+        let timeline = contents.timeline.clone();
         let connection = open(path, &self.tuning).at(path, "opening it")?;
         let first = First {
             identity: identity.clone(),
@@ -241,11 +240,7 @@ impl Contents {
         clock: &ClockReading,
     ) -> rusqlite::Result<Self> {
         let transaction = connection.unchecked_transaction()?;
-        let timeline = Timeline {
-            opened: clock.at,
-            tick: clock.tick,
-            clock: clock_number(&transaction, &clock.name)?,
-        };
+        let timeline = timeline(&transaction, clock)?;
         let mut touched = Touched::default();
         let folded = Folded::scan(
             &transaction,
@@ -280,28 +275,37 @@ impl Contents {
     }
 }
 
-/// The number of the clock of this name, or one that is free.
-fn clock_number(connection: &Connection, name: &str) -> rusqlite::Result<u32> {
-    let known = connection
-        .query_row("SELECT number FROM clock WHERE name = ?1", [name], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    match known {
-        Some(number) => Ok(number),
-        None => connection.query_row(
-            "SELECT COALESCE(MAX(number), 0) + 1 FROM clock",
-            [],
-            |row| row.get(0),
-        ),
-    }
+/// The time of a run that begins now.
+fn timeline(connection: &Connection, clock: &ClockReading) -> rusqlite::Result<Timeline> {
+    let same = connection
+        .prepare("SELECT number FROM clock WHERE name = ?1")?
+        .query_map([&clock.name], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let number = connection.query_row(
+        "SELECT COALESCE(MAX(number), 0) + 1 FROM clock",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(Timeline {
+        opened: clock.at,
+        tick: clock.tick,
+        clock: number,
+        same,
+    })
 }
 
-/// Makes a journal beside its place and then moves it there: one that is half made is never found.
-fn create(path: &Path, identity: &Identity, run: &str) -> Result<WriterLock, Error> {
+/// Makes a journal beside its place and then moves it there: one that is half made is never found. `empty` is the lock of an
+/// empty file that is in its place.
+fn create(
+    path: &Path,
+    identity: &Identity,
+    run: &str,
+    empty: Option<WriterLock>,
+) -> Result<WriterLock, Error> {
     let doing = "creating it";
     let new = files::beside(path, ".new");
-    let lock = WriterLock::create(&new, path)?;
+    // The lock of the empty file is held until that is replaced.
+    let (lock, empty) = WriterLock::create(&new, path, empty)?;
     files::remove_logs(&new).at(path, doing)?;
     let made = Connection::open(&new).and_then(|connection| {
         schema::create(&connection)?;
@@ -314,10 +318,11 @@ fn create(path: &Path, identity: &Identity, run: &str) -> Result<WriterLock, Err
         };
         summary.write(&transaction)?;
         transaction.commit()?;
-        schema::for_writing(&connection)
+        connection.execute_batch("PRAGMA journal_mode = WAL")
     });
     made.at(path, doing)?;
-    match files::put_in_place(&new, path) {
+    let replaces = empty.is_some_and(|empty| empty.is_empty_file_at(path));
+    match files::put_in_place(&new, path, replaces) {
         // Another process was faster.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             Err(Error::new(path, Kind::Locked))

@@ -72,16 +72,26 @@ pub(super) struct Batch {
 }
 
 impl Queue {
-    /// Puts an entry at the end and gives its position.
-    pub(super) fn push(&self, entry: Entry, waker: Option<&Waker>) -> u64 {
+    /// Puts entries at the end, one after the other, and returns the position of the last one. `waker` is woken when that is
+    /// committed.
+    pub(super) fn push(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+        waker: Option<&Waker>,
+    ) -> u64 {
         let mut waiting = self.lock();
-        waiting.position += entry.count();
-        waiting.entries.push_back((entry, waker.cloned()));
-        let position = waiting.position;
         // Where there were others, the writer is awake or has been told.
-        let first = waiting.entries.len() == 1;
+        let was_empty = waiting.entries.is_empty();
+        for entry in entries {
+            waiting.position += entry.count();
+            waiting.entries.push_back((entry, None));
+        }
+        if let Some((_, last)) = waiting.entries.back_mut() {
+            *last = waker.cloned();
+        }
+        let position = waiting.position;
         drop(waiting);
-        if first {
+        if was_empty {
             self.filled.notify_one();
         }
         position

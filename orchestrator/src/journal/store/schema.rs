@@ -1,6 +1,7 @@
 //! The tables, and what stands in the file's header.
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::{inputs, summary};
 
@@ -17,7 +18,8 @@ macro_rules! now_ms {
     };
 }
 
-/// The stage of a task as a number, from the column `at`. For a task that waits for a time, the number is the second one.
+/// Stage, step and attempts of a task as one number, from the column `at`. For a task that waits for a time it is the second
+/// number there.
 macro_rules! number {
     () => {
         "CASE typeof(at) WHEN 'text' THEN CAST(substr(at, 21) AS INTEGER) ELSE at END"
@@ -38,8 +40,9 @@ const TABLES: &str = concat!(
         -- Set for a step that the blueprint has no more, and that no task waits for.
         gone INTEGER NOT NULL DEFAULT 0
     );
-    -- The clocks that delays were recorded with. Each lasts as long as the machine runs, or the process.
-    CREATE TABLE clock (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    -- The clock that each process recorded delays with. The same name is the same clock, which lasts as long as the machine
+    -- runs, or the process.
+    CREATE TABLE clock (number INTEGER PRIMARY KEY, name TEXT NOT NULL);
 
     -- All records since the log was last folded into `task`. The text of a record may be the number of the row that has it; 0
     -- is the task's row in `task`.
@@ -123,6 +126,8 @@ pub(super) fn for_writing(connection: &Connection) -> rusqlite::Result<()> {
         PRAGMA wal_autocheckpoint = 0;
         ",
     )?;
+    // Only a run that has ended well empties its log: one that was refused leaves it as it was.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     rusqlite::vtab::array::load_module(connection)?;
     // A plain fsync leaves the data in the drive's own cache there.
     if cfg!(target_os = "macos") {

@@ -32,7 +32,7 @@ pub(super) struct Shared {
 /// here and one there.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    /// The rows of the log as of opening.
+    /// For each task in the log at opening, its newest row. Empty once the log has been folded.
     pub(super) newest: Newest,
     /// The rows of `task`.
     pub(super) folded: Folded,

@@ -2,7 +2,9 @@
 //!
 //! `SQLite` ends the log at the first frame that does not match its checksum, and takes the rest for a commit that was
 //! cut off by a crash. Each commit is synced before the next one is written, so at most the last one can be cut off. If
-//! more follows, the log was damaged, and to go on would lose commits that were acknowledged.
+//! more follows, the log was damaged, and to continue would lose commits that were acknowledged. Damage that goes as far as the end
+//! of the log is not noticed: it looks like a commit that was cut off. (After two power failures in a row, the remains of
+//! two such commits can look like damage.)
 //!
 //! The format is described in <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
@@ -30,6 +32,10 @@ fn check_log(mut log: impl Read) -> io::Result<Result<(), Damage>> {
     const HEADER_DAMAGED: Damage = Damage("the header of its write-ahead log is damaged");
     let mut header = [0; HEADER];
     if !fill(&mut log, &mut header)? {
+        return Ok(Ok(()));
+    }
+    // So the power failed before it was written.
+    if header == [0; HEADER] {
         return Ok(Ok(()));
     }
     let magic = word(&header, 0);
@@ -60,10 +66,11 @@ fn check_log(mut log: impl Read) -> io::Result<Result<(), Damage>> {
             is_whole = is_current && sum.values == (word(head, 16), word(head, 20));
         }
         if !is_whole && is_current {
-            if commits > 0 {
+            // Frames without the end of a commit may be left from a process that was killed within one.
+            commits += u32::from(word(head, 4) != 0);
+            if commits > 1 {
                 return Ok(Err(Damage("its write-ahead log is damaged")));
             }
-            commits += u32::from(word(head, 4) != 0);
         }
     }
     Ok(Ok(()))

@@ -6,7 +6,8 @@ use std::thread::{self, JoinHandle};
 
 use super::commit::Pen;
 use super::compact::{Compaction, fold, give_back_room};
-use super::error::{At as _, Error, Kind};
+use super::error::{Error, Kind, kind_of};
+use super::files;
 use super::presence::Presence;
 use super::queue::{Batch, Entry};
 use super::shared::Shared;
@@ -54,7 +55,8 @@ impl Writer {
 
     /// Commits a batch, unless the journal has broken, and wakes who waits for it.
     fn commit(&mut self, batch: Batch, shared: &Shared) {
-        if !shared.is_broken() {
+        // Whoever waits for what came before has nothing to write.
+        if !shared.is_broken() && batch.count() > 0 {
             let committed = self
                 .begin(shared)
                 .and_then(|()| self.pen.commit(&batch.entries, shared))
@@ -131,26 +133,32 @@ impl Writer {
             if shared.marks().finished.is_some() {
                 let _ = self.compact(shared);
             }
-            if self.pen.has_written() {
-                let _ = self.pen.checkpoint_all();
-            }
+            let _ = if self.pen.has_written() {
+                self.pen.checkpoint_all()
+            } else if files::has_wal(shared.path()) {
+                Ok(())
+            } else {
+                self.pen.delete_log_on_close()
+            };
         }
     }
 }
 
 fn error_of(shared: &Shared, doing: &'static str, error: rusqlite::Error) -> Error {
-    match Err::<(), _>(error).at(shared.path(), doing) {
-        Err(error) => error,
-        Ok(()) => Error::new(shared.path(), Kind::WriterGone),
-    }
+    Error::new(shared.path(), kind_of(doing, error))
 }
 
 impl Hand {
-    /// Takes an entry for the next commit, or commits it.
-    pub(super) fn take(&self, shared: &Shared, entry: Entry, waker: Option<&Waker>) -> u64 {
+    /// Takes entries for the next commit, or commits them.
+    pub(super) fn take(
+        &self,
+        shared: &Shared,
+        entries: impl IntoIterator<Item = Entry>,
+        waker: Option<&Waker>,
+    ) -> u64 {
         match self {
             Self::Thread(_) => {
-                let position = shared.queue.push(entry, waker);
+                let position = shared.queue.push(entries, waker);
                 // A thread that has panicked takes nothing from the queue.
                 if shared.is_broken() {
                     drain(shared);
@@ -160,7 +168,7 @@ impl Hand {
             Self::Inline(writer) => {
                 // In order of position: pushed and committed under the one lock.
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-                let position = shared.queue.push(entry, waker);
+                let position = shared.queue.push(entries, waker);
                 while let Some(batch) = shared.queue.take() {
                     writer.commit(batch, shared);
                 }

@@ -76,6 +76,15 @@ fn clock() -> ClockReading {
     }
 }
 
+/// Appends the hashes of the inputs of the next tasks.
+fn append_inputs(store: &Store, new: Vec<u128>) {
+    let hashes = Hashes {
+        new,
+        ..Hashes::default()
+    };
+    store.append_with(hashes, Vec::new(), None);
+}
+
 /// The name of every run.
 fn run() -> String {
     "0123456789abcdef".repeat(2)

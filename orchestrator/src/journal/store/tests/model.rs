@@ -21,18 +21,14 @@ fn ordinal() -> impl Strategy<Value = u64> {
     prop_oneof![8 => 0..20_u64, 1 => 4_090..4_100_u64, 1 => Just(1 << 40)]
 }
 
+/// Around the ends of slices, and within the shortest full length.
 fn wake_at() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        -5_003..-4_997_i64,
-        -3..3_i64,
-        4_997..5_003_i64,
-        9_000..20_000_i64
-    ]
+    prop_oneof![0..3_i64, 4_997..5_003_i64, 8_000..9_000_i64]
 }
 
 fn stage() -> impl Strategy<Value = Stage> {
     let step = || prop_oneof![Just("fetch"), Just("parse")];
-    // Around the ends of slices; a third of them no longer than what is found.
+    // A third of them no longer than what is found.
     let wake = (wake_at(), 9_000..12_000_u64).prop_map(|(at, full)| Wake {
         at,
         full: Duration::from_millis(full),

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::super::summary::Summary;
 use super::*;
 
 /// The database, its log and whatever else is in the directory, with their bytes. The lock and `SQLite`'s shared memory are not
@@ -306,10 +307,13 @@ fn a_write_ahead_log_without_its_journal_is_refused() {
 
 #[test]
 fn a_journal_without_its_write_ahead_log_is_refused() {
-    let message = "the journal FILE is not whole without its write-ahead log FILE-wal, which is missing or empty: put that beside it, or delete the journal to begin anew";
+    let message = "the journal FILE is not whole without its write-ahead log FILE-wal, which is missing or empty (moved without it, or deleted by another SQLite program): put that beside it, or delete the journal to begin anew";
     let place = crashed();
-    fs::write(files::wal(&place.path), "").unwrap();
-    assert_eq!(refused(&place, &identity()), message);
+    for length in [32, 10, 0] {
+        let log = fs::read(files::wal(&place.path)).unwrap();
+        fs::write(files::wal(&place.path), &log[..length.min(log.len())]).unwrap();
+        assert_eq!(refused(&place, &identity()), message, "{length}");
+    }
     fs::remove_file(files::wal(&place.path)).unwrap();
     assert_eq!(refused(&place, &identity()), message);
 }
@@ -349,4 +353,94 @@ fn a_name_with_all_sorts_of_characters_works() {
     store.append(vec![completed(0)], None);
     drop(store);
     assert_eq!(place.open().recall(0..1).unwrap(), [completed(0)]);
+}
+
+#[test]
+fn of_two_runs_that_make_the_same_journal_the_second_is_refused() {
+    for closes in [false, true] {
+        let place = Place::new();
+        let openings = [(); 2].map(|()| Opening::new(&place.path).unwrap());
+        let begin = |opening: Opening| opening.begin(&identity(), run, Commits::Inline, &clock());
+        let [first, second] = openings;
+        let store = begin(first).unwrap();
+        store.append(vec![completed(0)], None);
+        let store = (!closes).then_some(store);
+        let error = begin(second).unwrap_err();
+        assert!(matches!(error.kind(), Kind::Locked), "{error}");
+        drop(store);
+        assert_eq!(place.open().recall(0..9).unwrap(), [completed(0)]);
+    }
+}
+
+#[test]
+fn a_killed_journal_that_is_opened_and_not_written_stays_as_it_was() {
+    let place = crashed();
+    let before = files(&place);
+    drop(place.open());
+    assert!(files(&place) == before, "a file was changed");
+}
+
+#[test]
+fn a_journal_of_the_largest_ids_names_them() {
+    let place = Place::new();
+    let store = place.open();
+    let ids = [u64::MAX, 1 << 63, (1 << 63) - 1];
+    for (ordinal, id) in (0..).zip(ids) {
+        let record = stands(ordinal, "parse", "1");
+        store.append(vec![Record { id, ..record }], None);
+    }
+    drop(store);
+    let mut other = identity();
+    other.steps = vec!["fetch".to_owned()];
+    let message = refused(&place, &other);
+    let ids = "ids 18446744073709551615, 9223372036854775808, 9223372036854775807";
+    assert!(message.contains(ids), "{message}");
+}
+
+#[test]
+fn frames_of_a_killed_commit_behind_a_torn_one_are_no_damage() {
+    let place = Place::new();
+    let store = place.open();
+    store.append(vec![stands(0, "fetch", "0")], None);
+    // Killed in the middle of a commit whose pages did not fit into the cache.
+    let writer = place.shell();
+    writer
+        .execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = 5; BEGIN IMMEDIATE;")
+        .unwrap();
+    for seq in 2..60 {
+        writer
+            .execute(
+                "INSERT INTO log VALUES (?1, 1, 1, 1, 1, ?2)",
+                (seq, "x".repeat(3_000)),
+            )
+            .unwrap();
+    }
+    let killed = as_of_a_crash(&place);
+    drop((writer, store));
+    let whole = as_of_a_crash(&killed);
+    assert_eq!(whole.open().recall(0..9).unwrap().len(), 1);
+    drop(whole);
+
+    // The next process: its first commit.
+    let shell = killed.shell();
+    shell
+        .execute_batch("PRAGMA wal_autocheckpoint = 0")
+        .unwrap();
+    let mut summary = Summary::read(&shell).unwrap().unwrap();
+    let before = fs::read(files::wal(&killed.path)).unwrap();
+    summary.needs_wal = true;
+    summary.write(&shell).unwrap();
+    let torn = as_of_a_crash(&killed);
+    drop(shell);
+    let wal = files::wal(&torn.path);
+    let mut bytes = fs::read(&wal).unwrap();
+    let changed: Vec<_> = (0..bytes.len().min(before.len()))
+        .filter(|&at| bytes[at] != before[at])
+        .collect();
+    let (first, last) = (changed[0], changed[changed.len() - 1]);
+    // The sector with the frame's header is on disk, the next ones are not.
+    let cut = (first / 512 + 1) * 512;
+    bytes[cut..=last].copy_from_slice(&before[cut..=last]);
+    fs::write(&wal, bytes).unwrap();
+    assert_eq!(torn.try_open().unwrap().recall(0..9).unwrap().len(), 1);
 }

@@ -187,12 +187,15 @@ fn hashes_of_inputs_come_back_and_can_be_changed_in_any_block() {
     let place = Place::new();
     let store = place.open();
     for hash in 0..600 {
-        store.append_inputs(vec![hash]);
+        append_inputs(&store, vec![hash]);
     }
     drop(store);
     let store = place.open();
-    store.change_inputs(vec![(3, 1_000), (599, 2_000)]);
-    store.append_inputs(vec![600, 601]);
+    let hashes = Hashes {
+        new: vec![600, 601],
+        changed: vec![(3, 1_000), (599, 2_000)],
+    };
+    store.append_with(hashes, Vec::new(), None);
     drop(store);
     let store = place.open();
     assert_eq!(store.inputs(), 602);

@@ -9,7 +9,7 @@ use super::store::{ClockReading, Timeline, Wake};
 /// The clocks that delays are recorded with, two of them for each.
 ///
 /// One is the time of day, which may be set at any time, and is all that is left after the machine was restarted. The other
-/// one counts from there and is never set. On Linux it counts since boot and goes on while the machine is suspended, so that
+/// one counts from there and is never set. On Linux it counts since boot and does not stop while the machine is suspended, so that
 /// another process on the same boot can read it, too; elsewhere it is this process's own.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
@@ -23,7 +23,7 @@ pub(super) struct Clock {
 enum Source {
     /// The system's clocks. How long the machine had been suspended when the journal was opened.
     System(Duration),
-    /// A time of day that goes on with tokio's clock.
+    /// A time of day that advances with tokio's clock.
     Given(SystemTime),
 }
 
@@ -43,7 +43,7 @@ impl Clock {
         }
     }
 
-    /// A time of day that goes on with tokio's clock from now on.
+    /// A time of day that advances with tokio's clock from now on.
     pub(super) fn given(now: SystemTime) -> Self {
         let reading = ClockReading {
             name: private_name(),
@@ -57,7 +57,7 @@ impl Clock {
         }
     }
 
-    /// What the clocks showed when the journal was opened.
+    /// Returns the readings from when the journal was opened.
     pub(super) fn reading(&self) -> &ClockReading {
         &self.reading
     }

@@ -13,7 +13,7 @@ use super::store::{self, Commits, Identity, Opening};
 use crate::engine::run_id;
 use crate::{Blueprint, Durable, Orchestrator, TaskResults};
 
-/// A file that a run is kept in, so that another process can go on with it.
+/// A file that a run is kept in, so that another process can resume it.
 ///
 /// See the [module](crate::journal) for what it guarantees.
 pub struct Journal {
@@ -72,7 +72,7 @@ impl Journal {
         self.opening.marks().finished.map(time)
     }
 
-    /// Something that must be the same whenever the run is gone on with, such as the hash of its input:
+    /// A value that must be the same whenever the run is resumed, such as a setting:
     /// the journal is refused where it is not. Values are stored as they are, so no secrets. Of two with one
     /// name the later one counts.
     pub fn fact(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -105,7 +105,7 @@ impl Journal {
     /// Inputs may differ from those that the run was begun with; their ids may not.
     ///
     /// Otherwise a run whose input is read again stops at the first task with another input than before, by a hash of its JSON. Set
-    /// this if that JSON has changed with the code, such as by a new field. What is recorded of a task stays as it is: only a
+    /// this if that JSON has changed with the code, such as by a new field. Records stay as they are: only a
     /// task that has no record yet runs with the new input. Its first step may have been executing with the old one when the
     /// earlier process ended, under the same [idempotency key](crate::StepContext::idempotency_key).
     pub fn accept_changed_inputs(mut self) -> Self {
@@ -113,7 +113,7 @@ impl Journal {
         self
     }
 
-    /// What time of day it is now; the system's unless set. From there it goes on with tokio's clock.
+    /// Sets the time of day; the system's unless set. From there it advances with tokio's clock.
     pub fn at(mut self, now: SystemTime) -> Self {
         self.clock = Clock::given(now);
         self
@@ -139,7 +139,7 @@ impl fmt::Debug for Journal {
 }
 
 impl<B: Blueprint> Orchestrator<B> {
-    /// The run is kept in this journal, and goes on where the journal has it.
+    /// Keeps the run in this journal, and resumes it from there.
     ///
     /// The blueprint has to be [`Durable`]: its input, its output and the types between its steps are stored.
     ///
@@ -176,7 +176,7 @@ impl<B: Blueprint> Orchestrator<B> {
         Ok(self.recorded_by(recording))
     }
 
-    /// Goes on with tasks that were sent to an earlier run of this journal, until all have ended.
+    /// Resumes the tasks that were sent to an earlier run of this journal, until all have ended.
     ///
     /// Results that an earlier run had come again, [marked](crate::TaskResult::replayed). To send more,
     /// open the [`channel`](Orchestrator::channel): there, too, the earlier tasks come first.

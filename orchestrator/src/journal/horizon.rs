@@ -29,7 +29,7 @@ struct State {
     far: u64,
     /// Up to which position records of theirs were appended.
     position: u64,
-    /// Who brings them back, as long as there are none.
+    /// Woken when a first task waits on disk.
     waker: Option<Waker>,
     /// While the horizon is being moved: the ordinals of tasks in memory that end before where it goes, and
     /// whose records may be found on the way.
@@ -111,7 +111,7 @@ pub(super) struct OnDisk<B: Durable> {
     recording: Arc<Recording<B>>,
     /// Up to when all is back.
     done: i64,
-    /// A slice of time that is to be looked at when what was appended before is committed.
+    /// The next slice of time to read, once the records before it are committed.
     slice: Option<Slice>,
     sleep: Option<Pin<Box<Sleep>>>,
 }

@@ -1,4 +1,4 @@
-//! What is known of the tasks' inputs, so that a run is not resumed with others: [`Inputs`].
+//! The hashes of the tasks' inputs, so that a run is not resumed with others: [`Inputs`].
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -85,8 +85,8 @@ impl Inputs {
         Ok(state.portion.get(index).copied())
     }
 
-    /// Passes on the hashes that were not handed over yet. What is known of a task is never on disk without the hash of its
-    /// input: the lock is held meanwhile, so that records which are handed over later come after them.
+    /// Passes on the hashes that were not handed over yet. The lock is held meanwhile, so that records which are handed over
+    /// later come after them: no record is on disk without the hash of its task's input.
     pub(super) fn hand_over<T>(&self, hand_over: impl FnOnce(Hashes) -> T) -> T {
         let mut state = self.lock();
         hand_over(std::mem::take(&mut state.hashes))

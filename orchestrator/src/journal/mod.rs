@@ -1,4 +1,4 @@
-//! Durable runs: a journal keeps where every task is, and another process goes on from there.
+//! Durable runs: a journal keeps the state of every task, and another process resumes from there.
 //!
 //! ```no_run
 //! use orchestrator::{Journal, Orchestrator, Task, blueprint};
@@ -101,8 +101,8 @@
 //! `HashSet` is serialized in another order in each process, so its hash differs and the run is not resumed: use a
 //! `BTreeMap` or a `BTreeSet`.
 //!
-//! What else must stay the same for a run to make sense (a setting, say) is stored as a
-//! [`fact`](Journal::fact), and compared.
+//! Other values that must stay the same for a run to make sense, such as settings, are stored as
+//! [`fact`](Journal::fact)s and compared.
 //!
 //! # The file
 //!

@@ -1,4 +1,4 @@
-//! What the store holds of a task, and what the engine knows of it.
+//! Conversions between the store's records and the engine's view of a task.
 
 use anyhow::Context as _;
 
@@ -80,7 +80,7 @@ pub(super) fn has_failed(record: &Record) -> bool {
     matches!(record.stage, Stage::Failed { .. })
 }
 
-/// What is stored of a task's end.
+/// The record of a task's end.
 pub(super) fn ended<B: Durable>(outcome: &Result<B::Output, TaskError>) -> anyhow::Result<Stage> {
     Ok(match outcome {
         Ok(output) => Stage::Completed {

@@ -35,7 +35,7 @@ pub(super) struct Recording<B> {
     blueprint: PhantomData<fn() -> B>,
 }
 
-/// What the user has asked for.
+/// The user's settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settings {
     /// Whether tasks that failed run again.
@@ -64,7 +64,7 @@ impl<B: Durable> Recording<B> {
 
     /// Hands records over for the next commit, after the hashes of inputs that were admitted before. Returns their position.
     pub(super) fn append(&self, records: Vec<Record>, waker: Option<&Waker>) -> u64 {
-        // Whoever comes second waits: no record may be on disk before the marks are gone.
+        // A second caller waits: no record may be on disk before the marks are gone.
         self.has_appended.call_once(|| {
             if self.store.marks().finished.is_some() {
                 self.store.mark(Mark::Finished, None, None);
@@ -163,7 +163,7 @@ impl<B: Durable> Recorder<B> for Recording<B> {
                 "the journal's tasks were read from an input: go on by the same door, with the same input"
             ),
         }
-        // A journal that is to be refused for its input is left as it is, as long as that can be.
+        // Marks are only written once, so that a run that is refused for its input writes nothing.
         let before = match way {
             Way::Read => marks.read,
             Way::Sent => marks.sent,

@@ -32,7 +32,7 @@ pub struct JournalStatus {
     pub completed: u64,
     /// How many tasks have failed.
     pub failed: u64,
-    /// What they failed of, the most frequent first; at most 20.
+    /// The causes of failures, the most frequent first; at most 20.
     pub failures: Vec<FailureCause>,
     /// When delays end next, and how many tasks go on in the second (of the time of day) that this is in; at
     /// most 20 seconds.
@@ -53,7 +53,7 @@ pub struct StepCount {
     pub failed: u64,
 }
 
-/// What tasks failed of.
+/// A cause that tasks failed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailureCause {

@@ -84,7 +84,7 @@ impl Ids {
                 let waiting = std::mem::take(&mut first.waiting);
                 match end {
                     Some(end) => first.end = Some(end.clone()),
-                    // Whoever comes now is the first.
+                    // The next one with this id is the first.
                     None => drop(ids.remove(&id)),
                 }
                 waiting

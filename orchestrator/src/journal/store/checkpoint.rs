@@ -15,7 +15,7 @@ impl Pen {
         also: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<()> {
         self.write_summary(true, also)?;
-        // What goes wrong here loses nothing: the log is kept, and the next checkpoint copies it.
+        // A failure here loses nothing: the log is kept, and the next checkpoint copies it.
         if let Ok(left) = checkpoint(&self.connection, "PASSIVE") {
             self.summary.held_pages = left;
             if left == 0 {

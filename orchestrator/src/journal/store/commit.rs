@@ -22,7 +22,7 @@ pub(super) struct Pen {
     pub(super) summary: Summary,
     /// The texts that later records of a task may have in common with this one.
     pub(super) unchanged: Unchanged,
-    /// What is written before anything else. Until then the file stays as it was.
+    /// Written before anything else. Until then the file stays as it was.
     first: Option<First>,
     /// The numbers of the steps.
     steps: HashMap<Cow<'static, str>, i64>,
@@ -31,13 +31,13 @@ pub(super) struct Pen {
     pub(super) pages: u64,
 }
 
-/// What a row takes beside its text, about.
+/// About the bytes of a row beside its text.
 const ROW_BYTES: usize = 32;
 /// The pages of a commit that hold no records.
 const OTHER_PAGES: u64 = 4;
 pub(super) const PAGE: u64 = 4_096;
 
-/// What the journal is of for the process that writes it.
+/// The identity and the clock of the process that writes.
 #[derive(Debug)]
 pub(super) struct First {
     pub(super) identity: Identity,

@@ -115,7 +115,7 @@ pub(super) fn fold(pen: &mut Pen, shared: &Shared) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What a fold changes in `task`.
+/// The changes that a fold makes in `task`.
 struct Sums {
     /// By how much the sum over all rows changes.
     change: u64,

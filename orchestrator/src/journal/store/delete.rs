@@ -15,13 +15,13 @@ use super::look::is_there;
 pub(crate) fn delete(path: &Path) -> Result<bool, Error> {
     let path = files::resolve(path).at(path, "looking")?;
     let is_there = match is_there(&path) {
-        // What is left of a journal.
+        // There are remains of a journal.
         Err(error) if error.is_damaged() => true,
         other => other?,
     };
     if is_there {
         let _lock = WriterLock::take(&path)?;
-        // The logs first: another process may make a journal as soon as there is none.
+        // The logs first: as soon as the main file is gone, another process may make a journal.
         files::remove_logs(&path).at(&path, "deleting it")?;
         files::remove(&path).at(&path, "deleting it")?;
     }

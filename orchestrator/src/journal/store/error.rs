@@ -17,7 +17,7 @@ struct Inner {
     kind: Kind,
 }
 
-/// What happened to a journal.
+/// The kinds of errors.
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// The file is something else.
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     NetworkFileSystem(&'static str),
     /// Another version of this library wrote it.
     OtherFormat { journal: i64, program: i64 },
-    /// What is in it cannot be what was written.
+    /// Its content is not what was written.
     Damaged(String),
     /// The write-ahead log that belongs to it is not there.
     WalMissing,
@@ -258,7 +258,7 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {
-    /// What caused the cause: the message has that one in it.
+    /// The cause of the cause: the message already contains the cause.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
             Kind::Io(_, cause) => cause.source(),
@@ -268,7 +268,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// The value of a fact, or that there is none.
+/// The value of a fact, or `unset`.
 struct Quoted<'a>(Option<&'a str>);
 
 impl fmt::Display for Quoted<'_> {

@@ -18,7 +18,7 @@ const SLICE_MS: i64 = 5_000;
 pub(crate) struct Timeline {
     /// Unix milliseconds when the run was opened.
     pub(crate) opened: i64,
-    /// What the clock showed then, in milliseconds.
+    /// The reading of the clock then, in milliseconds.
     pub(crate) tick: i64,
     /// The number that the readings of this process have in the journal.
     pub(crate) clock: u32,

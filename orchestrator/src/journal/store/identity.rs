@@ -1,4 +1,4 @@
-//! What a journal is of: [`Identity`]; and the name of its one run.
+//! The [`Identity`] of a journal, and the name of its one run.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use rusqlite::{Connection, params};
 use super::checksum;
 use super::error::{Error, Kind};
 
-/// What a journal is of. One that is of something else is refused.
+/// The blueprint and the facts that a journal belongs to. With others it is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The blueprint's name.
     pub(crate) blueprint: String,
     /// The names of its steps. Records name no other.
     pub(crate) steps: Vec<String>,
-    /// What else has to be the same, by name.
+    /// Further values that have to be the same, by name.
     pub(crate) facts: Vec<(String, String)>,
 }
 
@@ -87,7 +87,7 @@ impl Identity {
         gone.cloned().collect()
     }
 
-    /// Checks that a journal of this identity may be gone on with.
+    /// Checks that a journal of this identity may be resumed.
     pub(super) fn check(&self, journal: &Self, path: &Path) -> Result<(), Error> {
         if journal.blueprint != self.blueprint {
             return Err(Error::new(

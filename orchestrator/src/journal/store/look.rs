@@ -15,7 +15,7 @@ use super::summary::Summary;
 /// How many ids of the tasks that are in the way are named.
 const NAMED: usize = 10;
 
-/// What a look finds out about a journal.
+/// The result of a look at a journal.
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) identity: Identity,
@@ -92,7 +92,7 @@ pub(super) fn look(path: &Path) -> Result<Option<Look>, Error> {
         Ok(Ok(main)) if !has_wal && main.needs_wal => {
             return Err(Error::new(path, Kind::WalMissing));
         }
-        // What the main file lacks is in its log.
+        // The log has everything that the main file lacks.
         _ => {}
     }
     let identity = Identity::read(&transaction).at(path, doing)?;

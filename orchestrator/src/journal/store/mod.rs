@@ -1,8 +1,8 @@
 //! The journal's file: the newest record of every task, in `SQLite`.
 //!
 //! Records are appended to `log` by one writer, in transactions of as many as are waiting. When the
-//! log has grown long it is folded into `task`, which is keyed by ordinal, and emptied. What was
-//! there at opening is read from both.
+//! log has grown long it is folded into `task`, which is keyed by ordinal, and emptied. Records from before opening
+//! are read from both.
 //!
 //! Each record has a checksum, and each commit writes a summary that the tables must agree with. A file that is damaged, or
 //! whose write-ahead log is missing or of another time, is refused.
@@ -67,7 +67,7 @@ use self::reader::Reader;
 use self::shared::Shared;
 use self::writer::Hand;
 
-/// Hashes of inputs that are to be recorded.
+/// Hashes of inputs for the next commit.
 #[derive(Debug, Default)]
 pub(crate) struct Hashes {
     /// Of the next tasks that have none, in order of ordinal.
@@ -82,7 +82,7 @@ pub(crate) struct Store {
     shared: Arc<Shared>,
     /// The connection that reads; none once the journal is closed.
     reader: Option<Reader>,
-    /// Who writes; nobody once the journal is closed.
+    /// The writing side; `None` once the journal is closed.
     hand: Option<Hand>,
     ordinals: u64,
     inputs: u64,

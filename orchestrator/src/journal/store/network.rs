@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::Error;
 
-/// Refuses a path on a network file system, where that can be told.
+/// Refuses a path on a network file system, if the system says that it is one.
 #[cfg(target_os = "linux")]
 pub(super) fn refuse(path: &Path) -> Result<(), Error> {
     let name = path
@@ -16,7 +16,7 @@ pub(super) fn refuse(path: &Path) -> Result<(), Error> {
             path,
             super::error::Kind::NetworkFileSystem(name),
         )),
-        // What can't be told shows when the journal is written.
+        // Other problems show when the journal is written.
         None => Ok(()),
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Newest(Vec<Place>);
 
-/// What a scan of the log finds in a row.
+/// A row as a scan of the log reads it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogRow {
     pub(super) place: Place,

@@ -38,12 +38,12 @@ pub(crate) struct Opening {
     tuning: Tuning,
 }
 
-/// Who commits what is appended.
+/// Where records are committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Commits {
-    /// A thread, as many appends at once as have come together.
+    /// On a thread, as many appends at once as have come together.
     OnAThread,
-    /// Whoever appends, before that returns.
+    /// Where they are appended, before that returns.
     Inline,
 }
 
@@ -52,13 +52,13 @@ pub(crate) enum Commits {
 pub(crate) struct ClockReading {
     /// Two readings with the same name are of the same clock.
     pub(crate) name: String,
-    /// What it shows, in milliseconds.
+    /// The reading, in milliseconds.
     pub(crate) tick: i64,
     /// The time of day, in unix milliseconds.
     pub(crate) at: i64,
 }
 
-/// What tests set otherwise.
+/// Settings that tests change.
 #[derive(Debug)]
 pub(super) struct Tuning {
     /// The rows of a log that is left alone.
@@ -111,7 +111,7 @@ impl Opening {
         })
     }
 
-    /// What the journal is of, if there is one.
+    /// The journal's identity, if there is a journal.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.found.as_ref().map(|found| &found.identity)
     }
@@ -223,7 +223,7 @@ fn open(path: &Path, tuning: &Tuning) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// What is in a journal, as of opening.
+/// The contents of a journal at opening.
 struct Contents {
     timeline: Timeline,
     newest: Newest,

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::error::{Error, Kind};
 use super::lock::WriterLock;
 
-/// What is known of the files while they are written. A file that is deleted or moved can still be written, but nothing that
-/// is written then would be found again.
+/// The files that are being written. A file that is deleted or moved can still be written, but nobody would find
+/// those writes again.
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     /// The shortest that the main file may be.

@@ -1,4 +1,4 @@
-//! What waits to be committed: [`Queue`].
+//! The queue of records for the next commits: [`Queue`].
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ const BATCH: u64 = 10_000;
 /// The bytes of one commit, about.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// What is written to the journal.
+/// One write to the journal.
 #[derive(Debug)]
 pub(super) enum Entry {
     Records(Vec<Sealed>),
@@ -62,7 +62,7 @@ struct Waiting {
     closed: bool,
 }
 
-/// What goes to disk in one transaction.
+/// The entries of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,

@@ -130,7 +130,7 @@ fn due(
     let rows = shared.touched().far_within(after, until);
     let mut in_log = connection.prepare_cached(IN_LOG)?;
     for seq in rows.log {
-        // What is about to be committed is not there yet.
+        // A row that is about to be committed is not there yet.
         if let Some(record) = in_log.query_row([seq], read).optional()? {
             found.push((Some(seq), record));
         }

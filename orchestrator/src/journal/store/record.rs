@@ -1,4 +1,4 @@
-//! What is written of a task: [`Record`].
+//! The record of a task: [`Record`].
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -41,11 +41,11 @@ pub(crate) enum Stage {
     },
     /// It has failed.
     Failed {
-        /// In which step.
+        /// The step that failed.
         step: Cow<'static, str>,
         /// How many attempts at it were made.
         attempts: u32,
-        /// In which way.
+        /// How it failed.
         kind: FailureKind,
         /// The step's own error, in words.
         message: String,
@@ -72,7 +72,7 @@ impl Wake {
     }
 }
 
-/// In which way a step failed.
+/// How a step failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// It returned an error.

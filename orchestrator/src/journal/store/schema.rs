@@ -114,7 +114,7 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// What the connection that writes is set to.
+/// Sets up a connection for writing.
 pub(super) fn for_writing(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "

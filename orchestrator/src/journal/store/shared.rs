@@ -1,4 +1,4 @@
-//! What the store and its writer share: [`Shared`].
+//! The state that the store and its writer share: [`Shared`].
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use super::newest::Newest;
 use super::queue::Queue;
 use super::touched::Touched;
 
-/// What the store and its writer share.
+/// The state that the store and its writer share.
 #[derive(Debug)]
 pub(super) struct Shared {
     path: PathBuf,
@@ -28,8 +28,8 @@ pub(super) struct Shared {
     marks: Mutex<Marks>,
 }
 
-/// What is in which table. Whoever reads the tables holds its lock meanwhile, so that the log is not folded between a look
-/// here and one there.
+/// Which rows the tables have. Its lock is held while the tables are read, so that the log is not folded between two
+/// reads.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     /// For each task in the log at opening, its newest row. Empty once the log has been folded.

@@ -1,4 +1,4 @@
-//! What any process may ask of a journal, also while another one writes it: [`status`].
+//! The status of a run, which any process may read while another one writes the journal: [`status`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub(crate) struct Status {
     pub(crate) written: i64,
     /// How many pages of the write-ahead log a reader keeps from being copied into the main file.
     pub(crate) held_pages: i64,
-    /// In the order in which the journal came to know the steps.
+    /// In the order in which the steps were added to the journal.
     pub(crate) steps: Vec<StepStatus>,
     pub(crate) completed: u64,
     pub(crate) failed: u64,

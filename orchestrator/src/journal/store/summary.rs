@@ -1,4 +1,4 @@
-//! What the file says of itself: [`Summary`]. The rest of the file must agree with it.
+//! The file's summary of itself: [`Summary`]. The rest of the file must agree with it.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -6,7 +6,7 @@ use super::checksum;
 use super::error::Damage;
 use super::shared::Marks;
 
-/// One row that each commit writes. What it says of the tables is checked when the journal is opened.
+/// One row that each commit writes. The tables are checked against it when the journal is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     /// How many commits there were. The main file is never ahead of its write-ahead log.

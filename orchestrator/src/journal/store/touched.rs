@@ -1,4 +1,4 @@
-//! What is known of the tasks that the log has rows of: [`Touched`].
+//! An index in memory of the tasks that the log has rows of: [`Touched`].
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Who commits: a thread, or whoever appends: [`Hand`].
+//! Commits, on a thread or where records are appended: [`Hand`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -12,7 +12,7 @@ use super::presence::Presence;
 use super::queue::{Batch, Entry};
 use super::shared::Shared;
 
-/// What writes the queue to disk.
+/// Writes the queue to disk.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) pen: Pen,
@@ -55,13 +55,13 @@ impl Writer {
 
     /// Commits a batch, unless the journal has broken, and wakes who waits for it.
     fn commit(&mut self, batch: Batch, shared: &Shared) {
-        // Whoever waits for what came before has nothing to write.
+        // An empty batch only asks to be woken after those before it.
         if !shared.is_broken() && batch.count() > 0 {
             let committed = self
                 .begin(shared)
                 .and_then(|()| self.pen.commit(&batch.entries, shared))
                 .map_err(|error| error_of(shared, "a commit", error))
-                // What is in files that nobody finds is not on disk.
+                // A commit to files that nobody will find is not on disk.
                 .and_then(|()| self.presence.check(&shared.lock, shared.path()));
             match committed {
                 Ok(()) => {
@@ -128,7 +128,7 @@ impl Writer {
     /// All that was appended is on disk, or the journal has broken.
     fn finish(mut self, shared: &Shared) {
         if !shared.is_broken() {
-            // What goes wrong here loses nothing: all is in the file and in its write-ahead log,
+            // A failure here loses nothing: all is in the file and in its write-ahead log,
             // and the next opening continues from these.
             if shared.marks().finished.is_some() {
                 let _ = self.compact(shared);
@@ -181,7 +181,7 @@ impl Hand {
         match self {
             Self::Thread(thread) => {
                 shared.queue.close();
-                // Its panic has broken the journal, which is how it is told.
+                // A panic has broken the journal, which the store reports.
                 let _ = thread.join();
             }
             Self::Inline(writer) => writer

@@ -12,7 +12,7 @@ fn almost_full(place: &Place, commits: Commits) -> Store {
     opening.begin(&identity(), run, commits, &clock()).unwrap()
 }
 
-/// Appends tasks until the journal breaks. Says how many were acknowledged.
+/// Appends tasks until the journal breaks. Returns how many were acknowledged.
 fn fill(store: &Store) -> u64 {
     for ordinal in 0..10_000 {
         let position = store.append(vec![stands(ordinal, "fetch", &"x".repeat(500))], None);
@@ -50,7 +50,7 @@ fn a_full_disk_breaks_the_journal_and_nothing_that_was_acknowledged_is_lost() {
             store.recall(0..u64::MAX).unwrap(),
             expected.collect::<Vec<_>>()
         );
-        // There is room again, and it goes on.
+        // There is room again, and the journal can be written.
         store.append(vec![completed(0)], None);
         store.close().unwrap();
     }

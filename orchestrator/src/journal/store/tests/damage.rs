@@ -38,7 +38,7 @@ fn second(ordinal: u64) -> Record {
     }
 }
 
-/// What a program reads of a journal.
+/// Everything that a program reads from a journal.
 #[derive(Debug, PartialEq, Eq)]
 struct Contents {
     records: Vec<Record>,

@@ -20,7 +20,7 @@ fn delays_are_due_in_order_of_their_end() {
 #[test]
 fn a_delay_that_is_over_is_not_due() {
     let place = Place::new();
-    // The first one's delay has been folded into `task` when it goes on.
+    // The first task's delay has been folded into `task` when its next record comes.
     let store = place.open_short(2);
     store.append(vec![waits(0, 10), waits(1, 10), waits(2, 10)], None);
     store.append(vec![stands(0, "parse", "1")], None);

@@ -43,7 +43,7 @@ fn open(path: &Path) -> Store {
         .unwrap()
 }
 
-/// What an operation appends: a task's new state, and, as the state of task 0, its own number.
+/// The records of an operation: a task's new state, and the operation's number as the state of task 0.
 fn operation(number: u64, bytes: usize) -> Vec<Record> {
     let payload = number.to_string().repeat(bytes);
     vec![

@@ -129,7 +129,7 @@ proptest! {
                         prop_assert_eq!(open.recall(range).unwrap(), []);
                         continue;
                     }
-                    // What this process has appended to may be told as of now or as of opening.
+                    // A task that this process has appended to may be returned as of now or as of opening.
                     let untouched = |record: &&Record| {
                         now.get(&record.ordinal) == at_opening.get(&record.ordinal)
                     };

@@ -1,6 +1,8 @@
 //! Failure limits, usage errors, and exit codes.
 
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use crate::cli::{Running, csv_runner, in_shell, run, run_with, tasks};
 use crate::server::{Answer, Server};
@@ -8,7 +10,11 @@ use crate::server::{Answer, Server};
 #[test]
 fn a_run_that_fails_throughout_is_stopped() {
     for (limit, rows) in [("10", 2_000), ("1%", 1_000)] {
-        let server = Server::always(Answer::status(404));
+        // Slow enough that a busy machine has time to stop the run before all rows are through.
+        let server = Server::start(|_| {
+            thread::sleep(Duration::from_millis(10));
+            Answer::status(404)
+        });
         let url = server.url();
         let arguments = [
             "--delay=0s",

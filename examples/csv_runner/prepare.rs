@@ -21,7 +21,7 @@ use super::resume::Invocation;
 use super::signals::Signals;
 use super::summary::{counted, grouped};
 use super::terminal::Terminal;
-use super::{journal, open_files, printable, standard_output};
+use super::{journal, open_files, printable};
 
 /// What a run needs, checked.
 pub(crate) struct Ready {
@@ -47,10 +47,6 @@ pub(crate) fn prepare(
         Signals::listen(terminal.clone(), args.grace).context("cannot listen for signals")?
     };
     let invocation = invocation(args);
-    // Before a long file is read for nothing.
-    if args.output().is_none() && !args.check {
-        standard_output::check_for_results()?;
-    }
     if args.journal.is_some() && args.mode == Mode::Channel {
         bail!("--journal goes with the streaming door: leave --mode=channel out");
     }

@@ -13,19 +13,16 @@ use super::exit::End;
 use super::prepare::{Ready, prepare};
 use super::printable;
 use super::signals::Signals;
+use super::standard_output;
 use super::status::minute;
 use super::summary::{Tally, grouped};
 use super::terminal::Terminal;
 
 /// Runs the program, and says what went wrong.
 pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
-    let ready = match prepare(args, runtime, terminal) {
-        Ok(Some(ready)) => ready,
-        Ok(None) => return End::Complete,
-        Err(error) => {
-            terminal.error(format!("error: {error:#}"));
-            return End::NothingRan;
-        }
+    let ready = match ready(args, runtime, terminal) {
+        Ok(ready) => ready,
+        Err(end) => return end,
     };
     let Ready {
         invocation,
@@ -118,6 +115,22 @@ pub(crate) fn run(args: &Args, runtime: &Runtime, terminal: &Terminal) -> End {
         _ => {}
     }
     end
+}
+
+/// Prepares the run. If there is nothing to run, returns how the program ends.
+fn ready(args: &Args, runtime: &Runtime, terminal: &Terminal) -> Result<Ready, End> {
+    let fail = |error: anyhow::Error, end| {
+        terminal.error(format!("error: {error:#}"));
+        end
+    };
+    // Before a long file is read for nothing.
+    if args.output().is_none() && !args.check {
+        standard_output::check_for_results().map_err(|error| fail(error, End::Failed))?;
+    }
+    match prepare(args, runtime, terminal) {
+        Ok(ready) => ready.ok_or(End::Complete),
+        Err(error) => Err(fail(error, End::NothingRan)),
+    }
 }
 
 /// Returns the message of a run that hit its failure limit.

@@ -20,7 +20,7 @@ pub(crate) fn open(path: &Path, anew: bool) -> anyhow::Result<Option<Opened>> {
             journal,
         })),
         Err(error) if anew && error.is_damaged() => Ok(None),
-        // The message has the cause in it: no further one is to be shown.
+        // The message contains its cause, which must not be printed a second time.
         Err(error) => Err(Error::msg(error)),
     }
 }

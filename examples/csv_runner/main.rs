@@ -114,7 +114,7 @@ fn main() -> ExitCode {
 /// Shows the help, the version or a usage error.
 fn said_by_clap(message: &clap::Error) -> End {
     if message.use_stderr() {
-        // Without colours, which cannot be told from what the arguments have in them.
+        // Without colours, which cannot be distinguished from escapes in the arguments.
         let text = message.render().to_string();
         let _ = io::stderr().write_all(lines(&text).as_bytes());
         return End::NothingRan;

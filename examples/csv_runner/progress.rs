@@ -27,7 +27,7 @@ pub(crate) struct Progress {
     pub(crate) note: String,
 }
 
-/// What the program is doing.
+/// The stage that the program is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Copies what can be read only once; counted in bytes.

@@ -42,7 +42,7 @@ impl Invocation {
         let mut options_end = false;
         for (at, argument) in self.arguments.iter().enumerate() {
             options_end |= argument == "--";
-            // It would delete what is to be continued.
+            // It would delete the journal that the command resumes.
             if argument == "--fresh" && !options_end {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! How fast a run goes on: [`Speed`].
+//! The speed of a run: [`Speed`].
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

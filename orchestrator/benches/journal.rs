@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 use store::{ClockReading, Commits, Identity, Mark, Opening, Record, Stage, Store, Wake};
 
 const TASKS: u64 = 250_000;
-/// What a task leaves: a record for each of three steps, and one of its end.
+/// A task has a record for each of three steps, and one of its end.
 const RECORDS: u64 = 4;
 /// The tasks that are under way at once.
 const WINDOW: u64 = 10_000;

@@ -45,7 +45,7 @@ fn kill_and_check(kills: u64, rows: u64) {
     });
     let kept = Kept::with_rows(rows);
     let mut lines = Vec::new();
-    // What may run a second time: steps that were executing, or whose result was not on disk. One more than
+    // Steps that may run a second time: those that were executing, or whose result was not on disk. One more than
     // requests may execute.
     let mut cut_off = 0;
     for kill in 0..kills {

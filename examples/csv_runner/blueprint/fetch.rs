@@ -1,4 +1,4 @@
-//! What is fetched for each row, within what the server allows: [`Endpoint`].
+//! The request of a row, within the limits of the server: [`Endpoint`].
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::http::HttpClient;
 use super::request::{Failure, request};
 use super::throttle::{Place, Throttle, Turn};
 
-/// What is fetched for each row, and how.
+/// The URL that is fetched for each row, and the settings of the request.
 pub(crate) struct Endpoint {
     http: HttpClient,
     /// May hold a password, so there is no `Debug` here.

@@ -1,4 +1,4 @@
-//! What is done for a row: [`ProcessData`].
+//! The steps of a row: [`ProcessData`].
 //!
 //! - [`process_data`], [`status_code`]: the blueprint, and how a journal stores its values
 //! - [`fetch`]: the endpoint, and how long a row may be held back

@@ -159,7 +159,7 @@ impl Exception {
                 IpAddr::V4(address) => format!("http://{address}"),
                 IpAddr::V6(address) => format!("http://[{address}]"),
             };
-            // What is not a network covers nothing.
+            // A text that is not a network covers nothing.
             return exception
                 .covers(&address.parse().ok()?)
                 .then_some(exception);

@@ -63,10 +63,10 @@ impl<B: Blueprint> Ledger<B> {
         self.open
     }
 
-    /// Notes where a task came to. Returns it if there is nothing to write: a task that was cancelled stays where it was.
+    /// Records a transition. Returns it if there is nothing to write: a task that was cancelled keeps its last record.
     ///
-    /// An attempt that failed is noted with the pause after it, so that a crash neither spends nor refunds attempts, nor cuts
-    /// the pause. One that failed while the run was being shut down is not: it may have failed for that.
+    /// A failed attempt is recorded with the pause after it, so that a crash neither spends nor refunds attempts, nor cuts
+    /// the pause. One that failed during a shutdown is not: the shutdown may be why.
     ///
     /// # Errors
     ///

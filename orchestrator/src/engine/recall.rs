@@ -155,7 +155,7 @@ impl<B: Blueprint> Recall<B> {
         Ok(met?.admit(id, ordinal, || self.arrival(known)))
     }
 
-    /// What a known task arrives as. `None` if its delay ends late.
+    /// Returns how a known task enters the run, or `None` if its delay ends late.
     fn arrival(&self, known: Known<B>) -> Option<Arrival<B>> {
         if let Known::Waits {
             wake: Some(wake), ..

@@ -192,7 +192,7 @@ pub(crate) struct Wake {
 }
 
 impl Wake {
-    /// What is left of the delay.
+    /// Returns the rest of the delay.
     pub(crate) fn left(self, now: i64) -> Duration {
         let left = u64::try_from(self.due.saturating_sub(now)).unwrap_or(0);
         Duration::from_millis(left)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 /// Why a run cannot continue.
 ///
 /// This concerns the run and not one of its tasks: its journal could not be written or read, its input is not the one
-/// that the journal was begun with, or a Restate server stayed out of reach. What was recorded before stays
-/// recorded, and the run can be resumed from there. A run in memory never fails.
+/// that the journal was begun with, or a Restate server stayed out of reach. Earlier records
+/// are kept, and the run can be resumed from them. A run in memory never fails.
 ///
 /// It displays as the reason alone; [`Error::source`] returns what caused it.
 #[derive(Clone)]

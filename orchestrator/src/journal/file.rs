@@ -51,7 +51,7 @@ impl Journal {
         })
     }
 
-    /// Deletes the journal at this path with its write-ahead log. Returns `false` if there is none. A journal that is
+    /// Deletes the journal at this path with its write-ahead log. Returns `false` if nothing is there. A journal that is
     /// [damaged](JournalError::is_damaged) is deleted, too, if it can be recognised as one.
     ///
     /// # Errors

@@ -87,7 +87,7 @@ fn answer(
     request: Request<Incoming>,
 ) -> Ready<Result<Response<Answering>, Infallible>> {
     let (mut head, body) = request.into_parts();
-    // The lower bound is the content-length. Where there is none, the body breaks off at the bound.
+    // The lower bound is the content-length. Without one, the body breaks off at the bound.
     if body.size_hint().lower() > max_body as u64 {
         let mut refused = Response::new(Answering::empty());
         *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
